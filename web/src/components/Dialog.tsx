@@ -1,0 +1,42 @@
+import * as RadixDialog from "@radix-ui/react-dialog";
+import type { ReactElement, ReactNode } from "react";
+import { useTranslation } from "react-i18next";
+import styles from "./Dialog.module.css";
+import { IconButton } from "./IconButton";
+import { classes } from "./classes";
+
+export interface DialogProps {
+  open: boolean;
+  onClose: () => void;
+  title: string;
+  /** Hides the title bar but keeps the title for screen readers. */
+  bare?: boolean;
+  size?: "sm" | "md" | "lg" | "full";
+  children: ReactNode;
+  /** Buttons, right-aligned at the end; the last is the primary one. */
+  actions?: ReactNode;
+}
+
+/**
+ * A modal dialog; on a phone a sheet from the bottom. Focus is kept inside and given back.
+ * The backdrop is our own element: Radix's overlay injects a <style> element, which the
+ * content security policy forbids (the page itself never scrolls, so nothing needs locking).
+ */
+export function Dialog({ open, onClose, title, bare = false, size = "md", children, actions }: DialogProps): ReactElement {
+  const { t } = useTranslation("components");
+  return (
+    <RadixDialog.Root open={open} onOpenChange={(next) => !next && onClose()}>
+      <RadixDialog.Portal>
+        <div className={styles.backdrop} />
+        <RadixDialog.Content className={classes(styles.dialog, styles[size], bare && styles.bare)} aria-describedby={undefined}>
+          <header className={bare ? styles.hidden : styles.header}>
+            <RadixDialog.Title className={styles.title}>{title}</RadixDialog.Title>
+            {!bare && <IconButton icon="close" label={t("close")} onClick={onClose} tooltip={false} />}
+          </header>
+          <div className={styles.body}>{children}</div>
+          {actions && <footer className={styles.actions}>{actions}</footer>}
+        </RadixDialog.Content>
+      </RadixDialog.Portal>
+    </RadixDialog.Root>
+  );
+}
