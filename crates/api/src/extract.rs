@@ -1,0 +1,113 @@
+//! What handlers take: the caller's session, a JSON body, path and query parameters, each with a Matrix error.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use axum::{
+    body::Bytes,
+    extract::{ConnectInfo, FromRequest, FromRequestParts, Request, rejection::BytesRejection},
+    http::{StatusCode, header, request::Parts},
+    response::{IntoResponse, Response},
+};
+use chat::{Chat, sessions::Session};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::error::{ApiError, ApiResult};
+
+/// What every handler has: the rules.
+pub type App = Arc<Chat>;
+
+/// The caller's session, from `Authorization: Bearer …`. M_MISSING_TOKEN or M_UNKNOWN_TOKEN (401) without one.
+pub struct Auth(pub Arc<Session>);
+
+impl FromRequestParts<App> for Auth {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, chat: &App) -> ApiResult<Self> {
+        let missing =
+            || ApiError::new(StatusCode::UNAUTHORIZED, "M_MISSING_TOKEN", "Sign in: the request has no access token.");
+        let token = bearer(parts).ok_or_else(missing)?;
+        Ok(Self(chat::sessions::authenticate(chat, token).await?))
+    }
+}
+
+/// The token of the Authorization header.
+pub fn bearer(parts: &Parts) -> Option<&str> {
+    let value = parts.headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// A JSON body of type `T`, whatever the content type says. An empty body counts as `{}`.
+///
+/// M_NOT_JSON if it is no JSON, M_BAD_JSON if it has the wrong shape, M_TOO_LARGE past the router's limit.
+pub struct Json<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> ApiResult<Self> {
+        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| match rejection {
+            BytesRejection::FailedToBufferBody(failed) if failed.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+                ApiError::too_large("The request is too large.")
+            }
+            _ => ApiError::not_json("The request's body could not be read."),
+        })?;
+        parse(&bytes).map(Self)
+    }
+}
+
+/// Reads JSON of type `T`; an empty text counts as `{}`.
+pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
+    let bytes = if bytes.is_empty() { b"{}" } else { bytes };
+    serde_json::from_slice(bytes).map_err(|error| match error.classify() {
+        serde_json::error::Category::Data => ApiError::bad_json(format!("The JSON is not as expected: {error}.")),
+        _ => ApiError::not_json(format!("The request is not JSON: {error}.")),
+    })
+}
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        match serde_json::to_vec(&self.0) {
+            Ok(body) => ([(header::CONTENT_TYPE, "application/json")], body).into_response(),
+            Err(error) => {
+                ApiError::from(chat::Error::Store(chat::StoreError::Database(error.to_string().into()))).into_response()
+            }
+        }
+    }
+}
+
+/// Path parameters, decoded. M_INVALID_PARAM if one is not what the endpoint takes.
+pub struct Path<T>(pub T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> ApiResult<Self> {
+        let path = axum::extract::Path::<T>::from_request_parts(parts, state).await;
+        path.map(|path| Self(path.0)).map_err(|rejection| ApiError::invalid(rejection.body_text()))
+    }
+}
+
+/// Query parameters. M_INVALID_PARAM if one is not what the endpoint takes.
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> ApiResult<Self> {
+        let query = axum::extract::Query::<T>::from_request_parts(parts, state).await;
+        query.map(|query| Self(query.0)).map_err(|rejection| ApiError::invalid(rejection.body_text()))
+    }
+}
+
+/// The address that the request came from, for rate limits and the device list.
+pub struct ClientIp(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for ClientIp {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> ApiResult<Self> {
+        let address = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        Ok(Self(address.map_or_else(String::new, |address| address.0.ip().to_string())))
+    }
+}

@@ -1,0 +1,9 @@
+//! Chatbook's HTTP and WebSocket surface: a folder per area, a file per endpoint. Handlers extract, call `chat`, respond.
+
+mod account;
+mod error;
+mod extract;
+mod router;
+mod versions;
+
+pub use router::router;

@@ -1,0 +1,145 @@
+//! The settings that the rules depend on. The binary reads them; every field has a default and a description.
+
+use serde::{Deserialize, Serialize};
+
+/// Settings of the rules, a section each.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Who may register.
+    pub registration: Registration,
+    /// Password hashing.
+    pub passwords: Passwords,
+    /// Sessions and their tokens.
+    pub sessions: Sessions,
+    /// Rate limits.
+    pub rate_limits: RateLimits,
+    /// Presence.
+    pub presence: Presence,
+    /// Sizes.
+    pub limits: Limits,
+}
+
+/// Who may register an account.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RegistrationMode {
+    /// Anyone while the server listens on loopback only, otherwise with a registration token.
+    #[default]
+    Auto,
+    /// Anyone.
+    Open,
+    /// Who has a registration token.
+    Token,
+    /// Nobody.
+    Closed,
+}
+
+/// Who may register.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Registration {
+    /// `auto`, `open`, `token` or `closed`.
+    pub mode: RegistrationMode,
+}
+
+/// Password hashing with argon2id (RFC 9106).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Passwords {
+    /// Memory per hash, KiB.
+    pub memory_kib: u32,
+    /// Passes over the memory.
+    pub iterations: u32,
+    /// Hashes computed at the same time; more wait.
+    pub concurrency: usize,
+    /// Characters a new password needs at least.
+    pub min_length: usize,
+}
+
+impl Default for Passwords {
+    fn default() -> Self {
+        Self { memory_kib: 19 * 1024, iterations: 2, concurrency: 2, min_length: 8 }
+    }
+}
+
+/// Sessions and their tokens.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Sessions {
+    /// How long an access token lives that was asked for together with a refresh token, milliseconds.
+    pub refreshable_token_lifetime_ms: i64,
+}
+
+impl Default for Sessions {
+    fn default() -> Self {
+        Self { refreshable_token_lifetime_ms: 3_600_000 }
+    }
+}
+
+/// A token bucket: `burst` at once, `per_second` on average.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rate {
+    /// Requests per second on average.
+    pub per_second: f64,
+    /// Requests at once.
+    pub burst: u32,
+}
+
+/// Rate limits; `enabled = false` lifts all of them.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RateLimits {
+    /// Whether they apply.
+    pub enabled: bool,
+    /// Failed and successful logins, per address and per account.
+    pub login: Rate,
+    /// Registrations per address.
+    pub registration: Rate,
+    /// Messages and other changes per user.
+    pub message: Rate,
+}
+
+impl Default for RateLimits {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            login: Rate { per_second: 0.2, burst: 10 },
+            registration: Rate { per_second: 0.1, burst: 10 },
+            message: Rate { per_second: 10.0, burst: 50 },
+        }
+    }
+}
+
+/// Presence.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Presence {
+    /// Whether people see who is online.
+    pub enabled: bool,
+    /// In rooms with more connected members, presence is not pushed to everyone; it can still be asked for.
+    pub max_room_members: usize,
+}
+
+impl Default for Presence {
+    fn default() -> Self {
+        Self { enabled: true, max_room_members: 200 }
+    }
+}
+
+/// Sizes.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// The largest upload, bytes.
+    pub upload_bytes: u64,
+    /// The rooms a person may be a member of.
+    pub rooms_per_user: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { upload_bytes: 100 * 1024 * 1024, rooms_per_user: 10_000 }
+    }
+}

@@ -1,0 +1,42 @@
+//! The rules of Chatbook. Knows neither HTTP nor SQL.
+
+pub mod config;
+mod env;
+mod error;
+pub mod sessions;
+
+use std::sync::Arc;
+
+pub use env::Env;
+pub use error::{Error, Result};
+use ruma::OwnedServerName;
+use store::Db;
+pub use store::Error as StoreError;
+
+/// What every rule works with. One per process, shared.
+pub struct Chat {
+    /// The store.
+    pub db: Db,
+    /// Time and randomness.
+    pub env: Env,
+    /// The settings.
+    pub config: config::Config,
+    /// The part of user ids and aliases after the colon. Never changes once people have joined.
+    pub server_name: OwnedServerName,
+    /// Whether the server listens on loopback only, which opens registration under `registration.mode = "auto"`.
+    pub loopback_only: bool,
+    pub(crate) sessions: sessions::Cache,
+}
+
+impl Chat {
+    /// Opens the rules over a store.
+    pub async fn open(
+        db: Db,
+        env: Env,
+        config: config::Config,
+        server_name: OwnedServerName,
+        loopback_only: bool,
+    ) -> Result<Arc<Self>> {
+        Ok(Arc::new(Self { db, env, config, server_name, loopback_only, sessions: sessions::Cache::default() }))
+    }
+}

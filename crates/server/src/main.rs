@@ -1,0 +1,3 @@
+//! Chatbook: starts the server.
+
+fn main() {}

@@ -1,0 +1,65 @@
+-- Columns are bigint, text or bytea only; times are milliseconds. `clustered` is replaced per engine (see dialect.rs).
+create table shard (shard bigint not null primary key, epoch bigint not null, head bigint not null);
+
+-- One row per commit. `seq` is the sequence number of the first event in the payload, 0 if it has none.
+create table log (shard bigint not null, pos bigint not null, seq bigint not null, payload text not null, ts bigint not null, primary key (shard, pos)) clustered;
+
+create table room (shard bigint not null, room_id text not null, version text not null, creator text not null, seq bigint not null, count bigint not null, created_ts bigint not null, primary key (shard, room_id)) clustered;
+
+create table event (
+  shard bigint not null, room_id text not null, seq bigint not null, pos bigint not null,
+  event_id text not null, type text not null, state_key text, sender text not null,
+  device_id text, txn_id text, count bigint not null, ts bigint not null, json text not null,
+  primary key (shard, room_id, seq)) clustered;
+create unique index event_by_id on event (shard, event_id);
+create index event_state_history on event (shard, room_id, type, state_key, seq) where state_key is not null;
+create index event_state_seq on event (shard, room_id, seq) where state_key is not null;
+
+create table state (shard bigint not null, room_id text not null, type text not null, state_key text not null, seq bigint not null, pos bigint not null, primary key (shard, room_id, type, state_key)) clustered;
+
+create table member (shard bigint not null, room_id text not null, user_id text not null, membership text not null, seq bigint not null, pos bigint not null, forgotten bigint not null, primary key (shard, room_id, user_id)) clustered;
+
+-- Projection of member in the user's shard: which rooms a user has anything to do with.
+create table user_room (shard bigint not null, user_id text not null, room_id text not null, membership text not null, forgotten bigint not null, primary key (shard, user_id, room_id)) clustered;
+
+-- kind: m.read, m.read.private, or own (the sender of an event has read up to it). thread: '' for none.
+create table receipt (shard bigint not null, room_id text not null, user_id text not null, kind text not null, thread text not null, event_id text not null, seq bigint not null, count bigint not null, pos bigint not null, ts bigint not null, primary key (shard, room_id, user_id, kind, thread)) clustered;
+
+create table mention (shard bigint not null, room_id text not null, user_id text not null, seq bigint not null, primary key (shard, room_id, user_id, seq)) clustered;
+
+create table txn (shard bigint not null, user_id text not null, device_id text not null, scope text not null, txn_id text not null, event_id text not null, ts bigint not null, primary key (shard, user_id, device_id, scope, txn_id)) clustered;
+create index txn_by_age on txn (shard, ts);
+
+create table account_data (shard bigint not null, user_id text not null, room_id text not null, type text not null, json text not null, pos bigint not null, primary key (shard, user_id, room_id, type)) clustered;
+
+create table to_device (shard bigint not null, user_id text not null, device_id text not null, pos bigint not null, idx bigint not null, json text not null, primary key (shard, user_id, device_id, pos, idx)) clustered;
+
+create table alias (alias text not null primary key, room_id text not null, creator text not null, ts bigint not null);
+create index alias_by_room on alias (room_id);
+
+-- Rooms in the public room list.
+create table directory (room_id text not null primary key, ts bigint not null);
+
+create table filter (user_id text not null, filter_id text not null, json text not null, primary key (user_id, filter_id)) clustered;
+
+create table users (
+  user_id text not null primary key, password_hash text, admin bigint not null, deactivated bigint not null,
+  displayname text, avatar_url text, profile text not null, created_ts bigint not null);
+
+create table device (
+  user_id text not null, device_id text not null, display_name text, last_seen_ts bigint not null, last_seen_ip text not null,
+  created_ts bigint not null, primary key (user_id, device_id)) clustered;
+
+-- Tokens are stored as SHA-256 only. refresh_hash is null for sessions without refresh tokens.
+create table session (
+  token_hash bytea not null primary key, user_id text not null, device_id text not null, expires_ts bigint,
+  refresh_hash bytea, created_ts bigint not null);
+create index session_by_device on session (user_id, device_id);
+create unique index session_by_refresh on session (refresh_hash);
+
+create table registration_token (token text not null primary key, uses_allowed bigint, used bigint not null, expires_ts bigint, created_ts bigint not null);
+
+create table media (
+  media_id text not null primary key, user_id text not null, content_type text not null, filename text, size bigint not null,
+  created_ts bigint not null);
+create index media_by_user on media (user_id, created_ts);

@@ -1,0 +1,254 @@
+//! Appending to the log inside the writer's transaction: check what the command was decided on, number, insert.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::{
+    db::Stmt,
+    error::{Error, Result},
+    log::{Commit, Event, Guard, NewEvent, Outcome, Record, RoomPart, TxnKey},
+    value::Value,
+    writer::{Rooms, isolated, prepare},
+};
+
+/// The state of one batch: heads of its shards and rooms, and what it has appended.
+pub(crate) struct Appender<'a> {
+    connection: &'a Connection,
+    heads: BTreeMap<i64, i64>,
+    rooms: Rooms,
+    records: Vec<Arc<Record>>,
+}
+
+impl<'a> Appender<'a> {
+    pub(crate) fn new(connection: &'a Connection) -> Self {
+        Self { connection, heads: BTreeMap::new(), rooms: Rooms::new(), records: Vec::new() }
+    }
+
+    /// Appends one commit. [`Error::Stale`], [`Error::NoRoom`] and [`Error::Expectation`] leave nothing behind.
+    pub(crate) fn append(&mut self, commit: &Commit) -> Result<Outcome> {
+        if let Some(room) = &commit.room {
+            check_guards(self.connection, commit.shard, room)?;
+        }
+        if !commit.writes.iter().any(|write| write.expect.is_some()) {
+            return self.insert(commit);
+        }
+        let (heads, rooms, records) = (self.heads.clone(), self.rooms.clone(), self.records.len());
+        let result = isolated(self.connection, || self.insert(commit));
+        if result.is_err() {
+            (self.heads, self.rooms) = (heads, rooms);
+            self.records.truncate(records);
+        }
+        result
+    }
+
+    /// Writes the heads back. Call once, before the transaction is committed.
+    pub(crate) fn finish(self) -> Result<Vec<Arc<Record>>> {
+        for (shard, head) in &self.heads {
+            prepare(self.connection, "update shard set head = $2 where shard = $1")?.execute(params![shard, head])?;
+        }
+        for ((shard, room_id), (seq, count)) in &self.rooms {
+            prepare(self.connection, "update room set seq = $3, count = $4 where shard = $1 and room_id = $2")?
+                .execute(params![shard, room_id.as_ref(), seq, count])?;
+        }
+        Ok(self.records)
+    }
+
+    fn insert(&mut self, commit: &Commit) -> Result<Outcome> {
+        if let Some((room, (version, creator))) =
+            commit.room.as_ref().and_then(|room| room.create.as_ref().map(|create| (room, create)))
+        {
+            prepare(
+                self.connection,
+                "insert into room (shard, room_id, version, creator, seq, count, created_ts)
+                 values ($1, $2, $3, $4, 0, 0, $5)",
+            )?
+            .execute(params![commit.shard, room.room_id.as_ref(), version, creator, commit.ts])?;
+            self.rooms.insert((commit.shard, room.room_id.clone()), (0, 0));
+        }
+        let numbers = commit.room.as_ref().map(|room| self.room_numbers(commit.shard, &room.room_id)).transpose()?;
+        if let Some(txn) = &commit.txn
+            && let Some(event_id) = self.claim_txn(commit, txn)?
+        {
+            return Ok(Outcome::Duplicate { event_id });
+        }
+        let pos = self.next_pos(commit.shard)?;
+        let events = match (&commit.room, numbers) {
+            (Some(room), Some((seq, count))) => number(room, seq, count, pos),
+            _ => Vec::new(),
+        };
+        for event in &events {
+            insert_event(self.connection, commit.shard, event)?;
+        }
+        if let (Some(room), Some(last)) = (&commit.room, events.last()) {
+            self.rooms.insert((commit.shard, room.room_id.clone()), (last.seq, last.count));
+        }
+        execute_late(self.connection, &commit.writes, pos, &events)?;
+        let record = Arc::new(Record { shard: commit.shard, pos, events, changes: commit.changes.clone() });
+        let payload = record.encode().map_err(|e| Error::Database(e.to_string().into()))?;
+        prepare(self.connection, "insert into log (shard, pos, seq, payload, ts) values ($1, $2, $3, $4, $5)")?
+            .execute(params![commit.shard, pos, record.events.first().map_or(0, |e| e.seq), payload, commit.ts])?;
+        self.records.push(record.clone());
+        Ok(Outcome::Committed(record))
+    }
+
+    fn next_pos(&mut self, shard: i64) -> Result<i64> {
+        let head = match self.heads.get(&shard) {
+            Some(head) => *head,
+            None => prepare(self.connection, "select head from shard where shard = $1")?
+                .query_row([shard], |row| row.get(0))?,
+        };
+        self.heads.insert(shard, head + 1);
+        Ok(head + 1)
+    }
+
+    fn room_numbers(&mut self, shard: i64, room_id: &Arc<str>) -> Result<(i64, i64)> {
+        let key = (shard, room_id.clone());
+        if let Some(numbers) = self.rooms.get(&key) {
+            return Ok(*numbers);
+        }
+        let numbers = prepare(self.connection, "select seq, count from room where shard = $1 and room_id = $2")?
+            .query_row(params![shard, room_id.as_ref()], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?
+            .ok_or(Error::NoRoom)?;
+        self.rooms.insert(key, numbers);
+        Ok(numbers)
+    }
+
+    /// Records the transaction id, or returns the event of the commit that had it first.
+    fn claim_txn(&self, commit: &Commit, txn: &TxnKey) -> Result<Option<String>> {
+        let event_id = commit.room.as_ref().and_then(|room| room.events.first()).map_or("", |event| &event.event_id);
+        let inserted = prepare(
+            self.connection,
+            "insert into txn (shard, user_id, device_id, scope, txn_id, event_id, ts) values ($1, $2, $3, $4, $5, $6, $7)
+             on conflict do nothing",
+        )?
+        .execute(params![
+            commit.shard,
+            txn.user_id.as_ref(),
+            txn.device_id.as_ref(),
+            txn.scope,
+            txn.txn_id.as_ref(),
+            event_id,
+            commit.ts
+        ])?;
+        if inserted == 1 {
+            return Ok(None);
+        }
+        let first = prepare(
+            self.connection,
+            "select event_id from txn where shard = $1 and user_id = $2 and device_id = $3 and scope = $4 and txn_id = $5",
+        )?
+        .query_row(
+            params![commit.shard, txn.user_id.as_ref(), txn.device_id.as_ref(), txn.scope, txn.txn_id.as_ref()],
+            |row| row.get(0),
+        )?;
+        Ok(Some(first))
+    }
+}
+
+fn check_guards(connection: &Connection, shard: i64, room: &RoomPart) -> Result<()> {
+    for Guard { kind, state_key, seq } in &room.guards {
+        let current: Option<i64> = prepare(
+            connection,
+            "select seq from state where shard = $1 and room_id = $2 and type = $3 and state_key = $4",
+        )?
+        .query_row(params![shard, room.room_id.as_ref(), kind.as_ref(), state_key.as_ref()], |row| row.get(0))
+        .optional()?;
+        if current.unwrap_or(0) != *seq {
+            return Err(Error::Stale);
+        }
+    }
+    Ok(())
+}
+
+fn number(room: &RoomPart, mut seq: i64, mut count: i64, pos: i64) -> Vec<Arc<Event>> {
+    let number_one = |new: &NewEvent| {
+        seq += 1;
+        count += i64::from(new.notifies);
+        Arc::new(Event {
+            room_id: room.room_id.clone(),
+            seq,
+            pos,
+            event_id: new.event_id.clone(),
+            kind: new.kind.clone(),
+            state_key: new.state_key.clone(),
+            sender: new.sender.clone(),
+            txn: new.txn.clone(),
+            count,
+            ts: new.ts,
+            json: new.json.clone(),
+        })
+    };
+    room.events.iter().map(number_one).collect()
+}
+
+fn insert_event(connection: &Connection, shard: i64, event: &Event) -> Result<()> {
+    let (device_id, txn_id) = event.txn.as_ref().map(|(d, t)| (d.as_ref(), t.as_ref())).unzip();
+    prepare(
+        connection,
+        "insert into event (shard, room_id, seq, pos, event_id, type, state_key, sender, device_id, txn_id, count, ts, json)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+    )?
+    .execute(params![
+        shard,
+        event.room_id.as_ref(),
+        event.seq,
+        event.pos,
+        event.event_id.as_ref(),
+        event.kind.as_ref(),
+        event.state_key.as_deref(),
+        event.sender.as_ref(),
+        device_id,
+        txn_id,
+        event.count,
+        event.ts,
+        event.json.get()
+    ])?;
+    if let Some(state_key) = &event.state_key {
+        prepare(
+            connection,
+            "insert into state (shard, room_id, type, state_key, seq, pos) values ($1, $2, $3, $4, $5, $6)
+             on conflict (shard, room_id, type, state_key) do update set seq = excluded.seq, pos = excluded.pos",
+        )?
+        .execute(params![
+            shard,
+            event.room_id.as_ref(),
+            event.kind.as_ref(),
+            state_key.as_ref(),
+            event.seq,
+            event.pos
+        ])?;
+    }
+    Ok(())
+}
+
+/// Runs the projections, with the commit's numbers put in.
+fn execute_late(connection: &Connection, statements: &[Stmt], pos: i64, events: &[Arc<Event>]) -> Result<()> {
+    for (index, statement) in statements.iter().enumerate() {
+        let params = statement.params.iter().map(|value| match value {
+            Value::Pos => Value::Int(pos),
+            Value::Seq(n) => events.get(*n).map_or(Value::Null, |e| Value::Int(e.seq)),
+            Value::Count(n) => events.get(*n).map_or(Value::Null, |e| Value::Int(e.count)),
+            value => value.clone(),
+        });
+        execute(connection, index, statement, rusqlite::params_from_iter(params))?;
+    }
+    Ok(())
+}
+
+/// Runs the statements of a write.
+pub(crate) fn execute_all(connection: &Connection, statements: &[Stmt]) -> Result<Vec<usize>> {
+    let run = |(index, statement): (usize, &Stmt)| {
+        execute(connection, index, statement, rusqlite::params_from_iter(&statement.params))
+    };
+    statements.iter().enumerate().map(run).collect()
+}
+
+fn execute(connection: &Connection, index: usize, statement: &Stmt, params: impl rusqlite::Params) -> Result<usize> {
+    let changed = prepare(connection, statement.sql)?.execute(params)?;
+    match statement.expect {
+        Some(expected) if expected != changed => Err(Error::Expectation(index)),
+        _ => Ok(changed),
+    }
+}

@@ -1,0 +1,18 @@
+//! The few places where the engines differ. Queries are written once, with `$1` parameters and the three column types.
+
+use std::borrow::Cow;
+
+/// Turns a query of this crate into SQLite's: `$1` would be a *named* parameter there, `?1` is the first one.
+pub(crate) fn sqlite(sql: &str) -> Cow<'_, str> {
+    if sql.contains('$') { Cow::Owned(sql.replace('$', "?")) } else { Cow::Borrowed(sql) }
+}
+
+/// Turns a migration of this crate into SQLite's.
+pub(crate) fn sqlite_migration(sql: &str) -> String {
+    sql.replace(") clustered;", ") without rowid;")
+}
+
+/// What a connection sets before its first use. FULL syncs the log at every commit: an acknowledgement means on disk.
+pub(crate) const SQLITE_PRAGMAS: &str = "
+    pragma journal_mode = wal; pragma synchronous = full; pragma busy_timeout = 5000; pragma temp_store = memory;
+    pragma cache_size = -16384; pragma mmap_size = 268435456; pragma wal_autocheckpoint = 4000; pragma foreign_keys = off;";
