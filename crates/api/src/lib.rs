@@ -3,6 +3,7 @@
 mod account;
 mod error;
 mod extract;
+mod filter;
 mod router;
 mod versions;
 

@@ -9,7 +9,7 @@ use axum::{
     routing::get,
 };
 
-use crate::{account, error::ApiError, extract::App, versions};
+use crate::{account, error::ApiError, extract::App, filter, versions};
 
 /// Bodies of everything but uploads, bytes.
 const BODY_LIMIT: usize = 1024 * 1024;
@@ -19,6 +19,7 @@ pub fn router(chat: App) -> Router {
     Router::new()
         .route("/_matrix/client/versions", get(versions::versions))
         .merge(account::routes())
+        .merge(filter::routes())
         .route("/_matrix/{*rest}", axum::routing::any(unrecognized))
         .route("/_chatbook/{*rest}", axum::routing::any(unrecognized))
         .method_not_allowed_fallback(wrong_method)

@@ -3,6 +3,7 @@
 pub mod config;
 mod env;
 mod error;
+pub mod filters;
 pub mod sessions;
 
 use std::sync::Arc;
@@ -26,6 +27,7 @@ pub struct Chat {
     /// Whether the server listens on loopback only, which opens registration under `registration.mode = "auto"`.
     pub loopback_only: bool,
     pub(crate) sessions: sessions::Cache,
+    pub(crate) filters: filters::Cache,
 }
 
 impl Chat {
@@ -37,6 +39,14 @@ impl Chat {
         server_name: OwnedServerName,
         loopback_only: bool,
     ) -> Result<Arc<Self>> {
-        Ok(Arc::new(Self { db, env, config, server_name, loopback_only, sessions: sessions::Cache::default() }))
+        Ok(Arc::new(Self {
+            db,
+            env,
+            config,
+            server_name,
+            loopback_only,
+            sessions: sessions::Cache::default(),
+            filters: filters::Cache::default(),
+        }))
     }
 }

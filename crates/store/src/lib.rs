@@ -7,6 +7,7 @@ mod append;
 mod db;
 mod dialect;
 mod error;
+pub mod filters;
 pub mod log;
 mod migrations;
 mod value;
