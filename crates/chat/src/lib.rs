@@ -26,6 +26,8 @@ pub struct Chat {
     pub server_name: OwnedServerName,
     /// Whether the server listens on loopback only, which opens registration under `registration.mode = "auto"`.
     pub loopback_only: bool,
+    /// Turns true once, when the server begins to stop: long-lived requests end themselves then.
+    pub shutdown: tokio::sync::watch::Sender<bool>,
     pub(crate) sessions: sessions::Cache,
     pub(crate) filters: filters::Cache,
 }
@@ -45,6 +47,7 @@ impl Chat {
             config,
             server_name,
             loopback_only,
+            shutdown: tokio::sync::watch::Sender::new(false),
             sessions: sessions::Cache::default(),
             filters: filters::Cache::default(),
         }))
