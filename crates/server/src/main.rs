@@ -1,3 +1,5 @@
-//! Chatbook: starts the server.
+//! The program `chatbook`.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    server::main()
+}

@@ -1,0 +1,33 @@
+//! What tests over real connections are built with: servers in this process, servers as processes, an HTTP client.
+//!
+//! ```no_run
+//! # async fn example() {
+//! let server = e2e::Server::start().await;
+//! let alice = server.register("alice").await;
+//! let (status, body) = server.get("/_matrix/client/v3/account/whoami").token(&alice.token).send().await;
+//! assert_eq!((status, body["user_id"].as_str()), (200, Some(alice.id.as_str())));
+//! # }
+//! ```
+
+mod client;
+mod process;
+mod server;
+
+pub use client::{Client, Request};
+pub use process::Process;
+pub use serde_json::{Value, json};
+pub use server::Server;
+
+/// A signed-in device of a registered user.
+#[derive(Debug, Clone)]
+pub struct User {
+    /// `@name:localhost`
+    pub id: String,
+    /// The access token.
+    pub token: String,
+    /// The device id.
+    pub device: String,
+}
+
+/// Every password that the harness sets.
+pub const PASSWORD: &str = "correct horse battery staple";

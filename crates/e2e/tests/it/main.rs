@@ -1,0 +1,3 @@
+//! The one binary of tests over real connections. A module per area, as in `api`.
+
+mod start;
