@@ -88,12 +88,32 @@ impl From<chat::Error> for ApiError {
                 Self::new(StatusCode::TOO_MANY_REQUESTS, "M_LIMIT_EXCEEDED", "Too many requests: wait a moment.")
                     .with("retry_after_ms", retry_after_ms)
             }
+            E::SoftLogout => Self::new(
+                StatusCode::UNAUTHORIZED,
+                "M_UNKNOWN_TOKEN",
+                "The access token has expired: refresh it or sign in again.",
+            )
+            .with("soft_logout", true),
+            E::Challenge(challenge) => Self::challenge(*challenge),
             E::Store(error) => Self::store(&error),
         }
     }
 }
 
 impl ApiError {
+    /// What user-interactive authentication still needs; `errcode` and `error` only if something was tried and failed.
+    fn challenge(challenge: chat::uia::Challenge) -> Self {
+        let flows: Vec<Value> = challenge.flows.into_iter().map(|stages| json!({ "stages": stages })).collect();
+        let (session, completed) = (challenge.session, challenge.completed);
+        let body = json!({ "flows": flows, "params": {}, "session": session, "completed": completed });
+        let Value::Object(mut body) = body else { unreachable!("an object literal") };
+        if let Some((errcode, message)) = challenge.failure {
+            body.insert("errcode".into(), errcode.into());
+            body.insert("error".into(), message.into());
+        }
+        Self { status: StatusCode::UNAUTHORIZED, body, cause: None }
+    }
+
     fn store(error: &chat::StoreError) -> Self {
         use chat::StoreError as E;
         let mut answer = match error {

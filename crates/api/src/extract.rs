@@ -26,7 +26,9 @@ impl FromRequestParts<App> for Auth {
         let missing =
             || ApiError::new(StatusCode::UNAUTHORIZED, "M_MISSING_TOKEN", "Sign in: the request has no access token.");
         let token = bearer(parts).ok_or_else(missing)?;
-        Ok(Self(chat::sessions::authenticate(chat, token).await?))
+        let session = chat::sessions::authenticate(chat, token).await?;
+        chat::sessions::seen(chat, &session, &client_ip(parts));
+        Ok(Self(session))
     }
 }
 
@@ -107,7 +109,11 @@ impl<S: Send + Sync> FromRequestParts<S> for ClientIp {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> ApiResult<Self> {
-        let address = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        Ok(Self(address.map_or_else(String::new, |address| address.0.ip().to_string())))
+        Ok(Self(client_ip(parts)))
     }
+}
+
+fn client_ip(parts: &Parts) -> String {
+    let address = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+    address.map_or_else(String::new, |address| address.0.ip().to_string())
 }

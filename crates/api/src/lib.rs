@@ -4,6 +4,7 @@ mod account;
 mod error;
 mod extract;
 mod filter;
+mod login;
 mod router;
 mod versions;
 

@@ -9,7 +9,7 @@ use axum::{
     routing::get,
 };
 
-use crate::{account, error::ApiError, extract::App, filter, versions};
+use crate::{account, error::ApiError, extract::App, filter, login, versions};
 
 /// Bodies of everything but uploads, bytes.
 const BODY_LIMIT: usize = 1024 * 1024;
@@ -20,6 +20,7 @@ pub fn router(chat: App) -> Router {
         .route("/_matrix/client/versions", get(versions::versions))
         .merge(account::routes())
         .merge(filter::routes())
+        .merge(login::routes())
         .route("/_matrix/{*rest}", axum::routing::any(unrecognized))
         .route("/_chatbook/{*rest}", axum::routing::any(unrecognized))
         .method_not_allowed_fallback(wrong_method)

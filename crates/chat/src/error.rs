@@ -28,6 +28,12 @@ pub enum Error {
         /// When to come back, milliseconds.
         retry_after_ms: u64,
     },
+    /// The access token has expired; the device is still signed in (M_UNKNOWN_TOKEN with `soft_logout`).
+    #[error("the access token has expired: refresh it or sign in again")]
+    SoftLogout,
+    /// There is more to show before the operation runs (401 of user-interactive authentication).
+    #[error("more authentication is needed")]
+    Challenge(Box<crate::uia::Challenge>),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] store::Error),

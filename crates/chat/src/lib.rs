@@ -1,10 +1,14 @@
 //! The rules of Chatbook. Knows neither HTTP nor SQL.
 
+pub mod accounts;
 pub mod config;
 mod env;
 mod error;
 pub mod filters;
+pub mod passwords;
+pub mod rate_limit;
 pub mod sessions;
+pub mod uia;
 
 use std::sync::Arc;
 
@@ -30,6 +34,10 @@ pub struct Chat {
     pub shutdown: tokio::sync::watch::Sender<bool>,
     pub(crate) sessions: sessions::Cache,
     pub(crate) filters: filters::Cache,
+    /// Rate limits.
+    pub rate_limits: rate_limit::RateLimits,
+    pub(crate) passwords: passwords::Pool,
+    pub(crate) uia: uia::Sessions,
 }
 
 impl Chat {
@@ -42,6 +50,9 @@ impl Chat {
         loopback_only: bool,
     ) -> Result<Arc<Self>> {
         Ok(Arc::new(Self {
+            rate_limits: rate_limit::RateLimits::new(&config.rate_limits),
+            passwords: passwords::Pool::new(&config.passwords),
+            uia: uia::Sessions::default(),
             db,
             env,
             config,

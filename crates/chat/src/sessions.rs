@@ -1,18 +1,25 @@
 //! Who a request speaks for: access tokens, looked up by their hash and remembered while they are in use.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, AtomicU64, Ordering},
+};
 
 use dashmap::DashMap;
-use ruma::OwnedUserId;
+use ruma::{OwnedUserId, UserId};
 use sha2::{Digest, Sha256};
+use store::accounts::{SessionRow, devices, sessions as rows};
 
 use crate::{Chat, Error, Result};
 
 /// The SHA-256 of a token: the only form in which it is kept.
-pub type TokenHash = [u8; 32];
+pub type TokenHash = rows::TokenHash;
+
+/// How often a device's "last seen" is written at most, milliseconds.
+const SEEN_EVERY_MS: i64 = 5 * 60 * 1000;
 
 /// A signed-in device.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Session {
     /// The user.
     pub user_id: OwnedUserId,
@@ -22,58 +29,200 @@ pub struct Session {
     pub expires_ts: Option<i64>,
     /// Whether the user administers the server.
     pub admin: bool,
+    /// The hash of the access token.
+    pub token_hash: TokenHash,
+    /// When "last seen" was written, milliseconds.
+    seen_ts: AtomicI64,
 }
 
-/// Sessions by token hash. Bounded: when full, it is emptied and fills again from the store.
-#[derive(Default)]
-pub(crate) struct Cache(DashMap<TokenHash, Arc<Session>>);
-
-const CACHED_SESSIONS: usize = 200_000;
+/// New tokens, as a client gets them.
+#[derive(Debug)]
+pub struct Tokens {
+    /// The access token.
+    pub access_token: String,
+    /// The refresh token, if the client asked for one.
+    pub refresh_token: Option<String>,
+    /// How long the access token lives, milliseconds; none if it does not end.
+    pub expires_in_ms: Option<i64>,
+}
 
 /// Hashes a token.
 pub fn hash(token: &str) -> TokenHash {
     Sha256::digest(token.as_bytes()).into()
 }
 
-/// The session of an access token.
+/// The session of an access token. Asks the store only the first time.
 ///
 /// # Errors
-/// M_UNKNOWN_TOKEN (401) if there is none, with `soft_logout` left to the API if it has expired.
+/// M_UNKNOWN_TOKEN (401) if there is none, [`Error::SoftLogout`] if it has expired.
 pub async fn authenticate(chat: &Chat, token: &str) -> Result<Arc<Session>> {
     let hash = hash(token);
-    let session = match chat.sessions.0.get(&hash).map(|session| session.clone()) {
+    let session = match chat.sessions.get(&hash) {
         Some(session) => session,
         None => load(chat, hash).await?,
     };
     if session.expires_ts.is_some_and(|expires| expires <= chat.env.now()) {
-        return Err(Error::matrix(
-            401,
-            "M_UNKNOWN_TOKEN",
-            "The access token has expired: refresh it or sign in again.",
-        ));
+        return Err(Error::SoftLogout);
     }
     Ok(session)
 }
 
+/// Notes that the session is in use, from `address`. Writes at most every few minutes, without making the caller wait.
+pub fn seen(chat: &Arc<Chat>, session: &Session, address: &str) {
+    let (now, before) = (chat.env.now(), session.seen_ts.load(Ordering::Relaxed));
+    let due = now - before >= SEEN_EVERY_MS;
+    if !due || session.seen_ts.compare_exchange(before, now, Ordering::Relaxed, Ordering::Relaxed).is_err() {
+        return;
+    }
+    let statement = devices::seen(session.user_id.as_str(), &session.device_id, now, address);
+    let chat = chat.clone();
+    tokio::spawn(async move {
+        if let Err(error) = chat.db.write(vec![statement]).await {
+            tracing::debug!(name: "sessions.seen", %error, "the time a device was last seen was not written");
+        }
+    });
+}
+
+/// New tokens for a device, and their session to insert. The access token ends only if there is a refresh token.
+pub(crate) fn issue<'a>(
+    chat: &Chat,
+    user_id: &'a str,
+    device_id: &'a str,
+    refreshable: bool,
+) -> (Tokens, rows::NewSession<'a>) {
+    // The prefixes let people and scanners for leaked secrets tell what they found.
+    let access_token = format!("cbat_{}", chat.env.token::<32>());
+    let refresh_token = refreshable.then(|| format!("cbrt_{}", chat.env.token::<32>()));
+    let (now, lifetime) = (chat.env.now(), chat.config.sessions.refreshable_token_lifetime_ms.max(1));
+    let expires_in_ms = refreshable.then_some(lifetime);
+    let session = rows::NewSession {
+        token_hash: hash(&access_token),
+        user_id,
+        device_id,
+        expires_ts: expires_in_ms.map(|lifetime| now.saturating_add(lifetime)),
+        refresh_hash: refresh_token.as_deref().map(hash),
+        previous: None,
+        now,
+    };
+    (Tokens { access_token, refresh_token, expires_in_ms }, session)
+}
+
+/// New tokens for an old refresh token. The old ones stay good until the new ones are used.
+///
+/// # Errors
+/// M_UNKNOWN_TOKEN (401) if the refresh token is not known, was replaced, or its device is gone.
+pub async fn refresh(chat: &Chat, refresh_token: &str) -> Result<Tokens> {
+    let unknown = || Error::matrix(401, "M_UNKNOWN_TOKEN", "The refresh token is not known: sign in again.");
+    let row = rows::by_refresh_token(&chat.db, &hash(refresh_token)).await?.ok_or_else(unknown)?;
+    let (tokens, mut session) = issue(chat, &row.user_id, &row.device_id, true);
+    session.previous = Some(row.token_hash.clone());
+    let mut writes = settling(&row);
+    writes.push(rows::delete_successors(&row.token_hash));
+    writes.push(rows::insert_refreshed(&session));
+    match chat.db.write(writes).await {
+        Err(store::Error::Expectation(_)) => Err(unknown()),
+        result => {
+            result?;
+            forget_previous(chat, &row);
+            Ok(tokens)
+        }
+    }
+}
+
+/// What makes a session take the place of the one it replaces, if it has not yet.
+fn settling(row: &SessionRow) -> Vec<store::Stmt> {
+    match &row.previous {
+        Some(previous) => vec![rows::delete(previous), rows::settle(&row.token_hash)],
+        None => Vec::new(),
+    }
+}
+
+fn forget_previous(chat: &Chat, row: &SessionRow) {
+    if let Some(Ok(previous)) = row.previous.as_deref().map(TokenHash::try_from) {
+        chat.sessions.forget(&previous);
+    }
+}
+
 async fn load(chat: &Chat, hash: TokenHash) -> Result<Arc<Session>> {
     let unknown = || Error::matrix(401, "M_UNKNOWN_TOKEN", "The access token is not known: sign in again.");
-    let row = store::accounts::session(&chat.db, &hash).await?.ok_or_else(unknown)?;
+    let generation = chat.sessions.generation();
+    let row = rows::session(&chat.db, &hash).await?.ok_or_else(unknown)?;
+    if row.previous.is_some() {
+        match chat.db.write(settling(&row)).await {
+            Err(store::Error::Expectation(_)) => return Err(unknown()),
+            result => result?,
+        };
+        forget_previous(chat, &row);
+    }
     let session = Arc::new(Session {
         user_id: OwnedUserId::try_from(row.user_id).map_err(|_| unknown())?,
         device_id: row.device_id.into(),
         expires_ts: row.expires_ts,
         admin: row.admin,
+        token_hash: hash,
+        seen_ts: AtomicI64::new(0),
     });
-    if chat.sessions.0.len() >= CACHED_SESSIONS {
-        chat.sessions.0.clear();
-    }
-    chat.sessions.0.insert(hash, session.clone());
+    chat.sessions.insert(session.clone(), generation);
     Ok(session)
 }
 
+/// Sessions by token hash. Bounded: when full, it is emptied and fills again from the store.
+#[derive(Default)]
+pub(crate) struct Cache {
+    by_token: DashMap<TokenHash, Arc<Session>>,
+    by_user: DashMap<OwnedUserId, Vec<TokenHash>>,
+    /// Counts what was forgotten.
+    generation: AtomicU64,
+}
+
+const CACHED_SESSIONS: usize = 200_000;
+
 impl Cache {
+    fn get(&self, hash: &TokenHash) -> Option<Arc<Session>> {
+        self.by_token.get(hash).map(|session| session.clone())
+    }
+
+    /// Take it before the store is asked, and give it to [`Cache::insert`].
+    fn generation(&self) -> u64 {
+        self.generation.load(Ordering::SeqCst)
+    }
+
+    /// Remembers a session, unless one was forgotten since it was read: it might have been this one.
+    fn insert(&self, session: Arc<Session>, generation: u64) {
+        if self.by_token.len() >= CACHED_SESSIONS {
+            self.by_token.clear();
+            self.by_user.clear();
+        }
+        let hash = session.token_hash;
+        self.by_user.entry(session.user_id.clone()).or_default().push(hash);
+        self.by_token.insert(hash, session);
+        if self.generation() != generation {
+            self.remove(&hash);
+        }
+    }
+
+    /// Forgets one token. Call after it is gone from the store.
+    fn forget(&self, hash: &TokenHash) {
+        self.generation.fetch_add(1, Ordering::SeqCst);
+        self.remove(hash);
+    }
+
+    fn remove(&self, hash: &TokenHash) {
+        if let Some((_, session)) = self.by_token.remove(hash) {
+            self.by_user.remove_if_mut(&session.user_id, |_, hashes| {
+                hashes.retain(|other| other != hash);
+                hashes.is_empty()
+            });
+        }
+    }
+
     /// Forgets a device's tokens. Call after they are gone from the store.
-    pub(crate) fn forget_device(&self, user_id: &str, device_id: &str) {
-        self.0.retain(|_, session| session.user_id != user_id || session.device_id.as_ref() != device_id);
+    pub(crate) fn forget_device(&self, user_id: &UserId, device_id: &str) {
+        self.generation.fetch_add(1, Ordering::SeqCst);
+        self.by_user.remove_if_mut(user_id, |_, hashes| {
+            let gone = |_: &TokenHash, session: &Arc<Session>| session.device_id.as_ref() == device_id;
+            hashes.retain(|hash| self.by_token.remove_if(hash, gone).is_none() && self.by_token.contains_key(hash));
+            hashes.is_empty()
+        });
     }
 }

@@ -50,12 +50,14 @@ create table device (
   user_id text not null, device_id text not null, display_name text, last_seen_ts bigint not null, last_seen_ip text not null,
   created_ts bigint not null, primary key (user_id, device_id)) clustered;
 
--- Tokens are stored as SHA-256 only. refresh_hash is null for sessions without refresh tokens.
+-- Tokens are stored as SHA-256 only. refresh_hash is null for sessions without refresh tokens; previous is the
+-- session that this one, made by refreshing it, replaces as soon as it is used.
 create table session (
   token_hash bytea not null primary key, user_id text not null, device_id text not null, expires_ts bigint,
-  refresh_hash bytea, created_ts bigint not null);
+  refresh_hash bytea, previous bytea, created_ts bigint not null);
 create index session_by_device on session (user_id, device_id);
-create unique index session_by_refresh on session (refresh_hash);
+create unique index session_by_refresh on session (refresh_hash) where refresh_hash is not null;
+create index session_by_previous on session (previous) where previous is not null;
 
 create table registration_token (token text not null primary key, uses_allowed bigint, used bigint not null, expires_ts bigint, created_ts bigint not null);
 
