@@ -1,0 +1,150 @@
+//! Closed loops of sends: each of the slots sends its next message when the last is acknowledged.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use hdrhistogram::Histogram;
+use serde_json::Value;
+
+use crate::{
+    clock::{Clock, micros},
+    error::Errors,
+    http::Http,
+    marker::{Marker, Markers},
+    matrix::{self, RoomPath, User},
+    report::{Meter, Metered, Report, histogram},
+    world::World,
+};
+
+/// Where a slot's messages go in turn: a user and a room the user is in.
+pub type Route = (Arc<User>, RoomPath);
+
+/// What closed loops measured.
+pub struct Tally {
+    pub latencies: Histogram<u64>,
+    pub errors: Errors,
+    pub metered: Metered,
+}
+
+impl Tally {
+    /// Joins what another run of the same loop measured.
+    pub fn add(&mut self, other: Self) -> anyhow::Result<()> {
+        self.latencies.add(&other.latencies)?;
+        self.errors.merge(other.errors);
+        self.metered.add(other.metered);
+        Ok(())
+    }
+
+    pub fn report(self, scenario: &str, parameters: Value) -> Report {
+        Report {
+            scenario: scenario.to_owned(),
+            parameters,
+            unit: "sends",
+            operations: self.latencies.len(),
+            metered: self.metered,
+            latencies: self.latencies,
+            errors: self.errors,
+            extra: serde_json::Map::new(),
+            violations: Vec::new(),
+        }
+    }
+}
+
+/// How long a closed loop runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Length {
+    pub warmup: Duration,
+    pub measured: Duration,
+    /// Ends the loop sooner; messages of the warm-up are not counted.
+    pub count: Option<u64>,
+}
+
+/// Sends over `in_flight` connections, each going through its share of the routes.
+pub async fn closed_loop(
+    world: &mut World,
+    routes: &[Route],
+    in_flight: usize,
+    length: Length,
+) -> anyhow::Result<Tally> {
+    let from_us = world.clock.now_us() + micros(length.warmup);
+    let shared = Shared {
+        clock: world.clock,
+        from_us,
+        until_us: from_us + micros(length.measured),
+        routes: routes.into(),
+        left: Arc::new(AtomicU64::new(length.count.unwrap_or(u64::MAX))),
+        markers: world.markers(),
+        content_bytes: world.options.content_bytes,
+        in_flight,
+    };
+    let slots: Vec<_> = (0..in_flight).map(|slot| tokio::spawn(run_slot(world.http(), shared.clone(), slot))).collect();
+    tokio::time::sleep_until(world.clock.instant(from_us)).await;
+    let meter = Meter::start(world.clock, world.options.server_pid)?;
+    let mut done = Vec::with_capacity(slots.len());
+    for slot in slots {
+        done.push(slot.await?);
+    }
+    let metered = meter.stop()?;
+    let mut latencies = histogram();
+    let mut errors = Errors::default();
+    for (slot_latencies, slot_errors) in done {
+        for us in slot_latencies {
+            latencies.record(us)?;
+        }
+        errors.merge(slot_errors);
+    }
+    Ok(Tally { latencies, errors, metered })
+}
+
+#[derive(Clone)]
+struct Shared {
+    clock: Clock,
+    from_us: u64,
+    until_us: u64,
+    routes: Arc<[Route]>,
+    left: Arc<AtomicU64>,
+    markers: Arc<Markers>,
+    content_bytes: usize,
+    in_flight: usize,
+}
+
+/// Returns the latencies in µs of what was sent after the warm-up, and every error.
+async fn run_slot(mut http: Http, shared: Shared, slot: usize) -> (Vec<u64>, Errors) {
+    let mut latencies = Vec::new();
+    let mut errors = Errors::default();
+    // The slots together go through all routes in turn.
+    for turn in (slot..).step_by(shared.in_flight) {
+        let sent_us = shared.clock.now_us();
+        if sent_us >= shared.until_us {
+            break;
+        }
+        let measured = sent_us >= shared.from_us;
+        if measured && !take_one(&shared.left) {
+            break;
+        }
+        let (user, room) = &shared.routes[turn % shared.routes.len()];
+        let sequence = u32::try_from(turn).unwrap_or(u32::MAX);
+        let marker = Marker { sequence, sent_us };
+        let content = shared.markers.content(marker, shared.content_bytes);
+        let transaction = shared.markers.transaction(sequence);
+        match matrix::send(&mut http, user, room, &transaction, content).await {
+            Ok(()) if measured => latencies.push(shared.clock.now_us() - sent_us),
+            Ok(()) => {}
+            Err(failure) => {
+                errors.count(failure);
+                // A server that refuses at once must not make the loop spin.
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+    }
+    (latencies, errors)
+}
+
+fn take_one(left: &AtomicU64) -> bool {
+    left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1)).is_ok()
+}
