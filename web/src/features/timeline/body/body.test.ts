@@ -1,8 +1,9 @@
-// @vitest-environment jsdom
 import { describe, expect, it } from "vitest";
 import { isEmojiOnly } from "./emojiOnly";
 import { linkify } from "./linkify";
-import { plainWithoutReplyFallback, sanitize } from "./sanitize";
+import { plainWithoutReplyFallback, sanitize as sanitizeToDom, type SanitizeOptions } from "./sanitize";
+
+const sanitize = (html: string, options?: SanitizeOptions): string => sanitizeToDom(html, options).innerHTML;
 
 describe("sanitize", () => {
   it.each([

@@ -20,7 +20,7 @@ export interface SanitizeOptions {
   readonly me?: string | undefined;
 }
 
-export function sanitize(html: string, { me }: SanitizeOptions = {}): string {
+export function sanitize(html: string, { me }: SanitizeOptions = {}): Element {
   const root = DOMPurify.sanitize(withoutReplyFallback(html), {
     ALLOWED_TAGS: [...TAGS, "#text"],
     ALLOWED_ATTR: ATTRIBUTES,
@@ -32,7 +32,7 @@ export function sanitize(html: string, { me }: SanitizeOptions = {}): string {
   flattenTooDeep(root);
   for (const element of root.querySelectorAll("*")) tidy(element, me);
   linkTexts(root);
-  return root.innerHTML;
+  return root;
 }
 
 /** Older clients quote the message replied to inside the body; the quote is drawn from the relation instead. */
@@ -98,7 +98,7 @@ function decode(text: string): string {
 /** Nesting beyond the specification's limit of 100 is cut to its text. */
 function flattenTooDeep(root: Element): void {
   const walk = (element: Element, depth: number): void => {
-    if (depth >= MAX_DEPTH) element.textContent = element.textContent;
+    if (depth >= MAX_DEPTH) element.replaceChildren(element.textContent ?? "");
     else for (const child of [...element.children]) walk(child, depth + 1);
   };
   walk(root, 0);

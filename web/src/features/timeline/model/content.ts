@@ -1,7 +1,7 @@
 /** Reads a message event's content, trusting nothing about its shape. */
 import { EventType, MsgType, RelationType, type MatrixEvent } from "matrix-js-sdk";
-import { isEmojiOnly } from "../body/emojiOnly";
-import { plainWithoutReplyFallback } from "../body/sanitize";
+import { isEmojiOnly } from "@/features/timeline/body/emojiOnly";
+import { plainWithoutReplyFallback } from "@/features/timeline/body/sanitize";
 import { text } from "./system";
 import type { Content, MediaFacts } from "./types";
 

@@ -23,13 +23,15 @@ export function estimateRow(row: Row): number {
       return 36;
     case "day":
       return 48;
+    case "typing":
+      return 48;
     case "unread":
       return 34;
     case "beginning":
       return 120;
     case "older":
     case "newer":
-      return 64;
+      return row.state === "loading" ? 212 : 62;
   }
 }
 

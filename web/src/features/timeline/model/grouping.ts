@@ -102,6 +102,7 @@ function equalRows(a: Row, b: Row): boolean {
     return a.items.length === b.items.length && a.items.every((x, i) => x === b.items[i]) && equalSeen(a.seen, b.seen);
   }
   if (a.type === "day" && b.type === "day") return a.ts === b.ts;
+  if (a.type === "typing" && b.type === "typing") return a.typists === b.typists;
   if ("state" in a && "state" in b) return a.type === b.type && a.state === b.state;
   return a.type === b.type;
 }

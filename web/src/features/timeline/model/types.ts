@@ -1,4 +1,5 @@
 /** The timeline's plain, immutable data: what the rows show, free of SDK objects. */
+import type { Upload } from "@/matrix/uploads";
 
 export type Delivery = "sending" | "sent" | "read" | "failed";
 
@@ -60,6 +61,8 @@ export interface MessageItem {
   readonly delivery?: Delivery;
   /** Matrix error code of the failed send; the words are the view's. */
   readonly failure?: string;
+  /** Set while the message's file is still on its way. */
+  readonly upload?: Upload;
   readonly reactions: readonly Reaction[];
 }
 
@@ -126,7 +129,14 @@ export interface SystemRow {
   readonly seen: readonly Seen[];
 }
 
+export interface Typist {
+  readonly userId: string;
+  readonly name: string;
+  readonly avatar?: string;
+}
+
 export type Row =
+  | { readonly type: "typing"; readonly key: string; readonly typists: readonly Typist[] }
   | MessageRow
   | SystemRow
   | { readonly type: "day"; readonly key: string; readonly ts: number }

@@ -28,7 +28,7 @@ interface Anchor {
 }
 
 /** Closer to the end than this counts as being at the end, px. */
-export const BOTTOM_SLACK_PX = 32;
+export const BOTTOM_SLACK_PX = 24;
 
 export class ScrollKeeper {
   private rows: readonly KeptRow[] = [];
@@ -129,12 +129,6 @@ export class ScrollKeeper {
     const start = this.rowAt(scrollTop - this.overscanPx);
     const end = Math.min(this.rows.length, this.rowAt(scrollTop + this.viewport + this.overscanPx) + 1);
     return { start, end, padTop: this.top(start), padBottom: this.total - this.top(end) };
-  }
-
-  /** How many rows end below the viewport's bottom edge. */
-  keysBelow(scrollTop: number): readonly string[] {
-    const first = this.rowAt(scrollTop + this.viewport - 1);
-    return this.rows.slice(first + 1).map((row) => row.key);
   }
 
   /** Keys of the rows that intersect the viewport, top to bottom. */

@@ -1,0 +1,32 @@
+import * as Popover from "@radix-ui/react-popover";
+import { lazy, Suspense } from "react";
+import type { ReactElement } from "react";
+import { useTranslation } from "react-i18next";
+import styles from "./EmojiPopover.module.css";
+
+const EmojiPicker = lazy(() => import("./EmojiPicker"));
+
+export interface EmojiPopoverProps {
+  readonly open: boolean;
+  readonly onOpenChange: (open: boolean) => void;
+  readonly onPick: (emoji: string) => void;
+  /** The button it opens at. */
+  readonly children: ReactElement;
+}
+
+/** The emoji picker at a button. */
+export function EmojiPopover({ open, onOpenChange, onPick, children }: EmojiPopoverProps): ReactElement {
+  const { t } = useTranslation("components");
+  return (
+    <Popover.Root open={open} onOpenChange={onOpenChange}>
+      <Popover.Trigger asChild>{children}</Popover.Trigger>
+      <Popover.Portal>
+        <Popover.Content className={styles.popover} side="top" align="end" sideOffset={8} collisionPadding={8} aria-label={t("emoji.title")}>
+          <Suspense fallback={<div className={styles.loading} />}>
+            <EmojiPicker onPick={onPick} />
+          </Suspense>
+        </Popover.Content>
+      </Popover.Portal>
+    </Popover.Root>
+  );
+}

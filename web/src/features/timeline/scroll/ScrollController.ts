@@ -1,0 +1,198 @@
+/** Joins the keeper to the DOM: measures what is drawn, sets the scroll offset, and says which rows to draw. */
+import { ScrollKeeper, type KeptRow, type Slice } from "./ScrollKeeper";
+
+export interface Frame<Row extends KeptRow> extends Slice {
+  readonly rows: readonly Row[];
+  /** Empty space above a timeline that is shorter than the viewport. */
+  readonly headroom: number;
+  readonly atBottom: boolean;
+  /** Rows that came below the viewport and were not looked at yet. */
+  readonly unseen: number;
+}
+
+export interface ControllerOptions<Row extends KeptRow> {
+  /** Near the first or last row: time to load more. */
+  readonly onNear: (which: "start" | "end") => void;
+  /** The last row the reader can see. */
+  readonly onSeen: (row: Row) => void;
+  readonly countsAsNew: (row: Row) => boolean;
+}
+
+const LOAD_MARGIN_PX = 2400;
+const GLIDE_MS = 180;
+
+export class ScrollController<Row extends KeptRow> {
+  private readonly keeper = new ScrollKeeper();
+  private scroller: HTMLElement | undefined;
+  private content: HTMLElement | undefined;
+  private readonly resized = new ResizeObserver(() => this.settle());
+  private observed = new WeakSet<Element>();
+  private rows: readonly Row[] = [];
+  private frame: Frame<Row> = { rows: [], start: 0, end: 0, padTop: 0, padBottom: 0, headroom: 0, atBottom: true, unseen: 0 };
+  private width = 0;
+  private height = 0;
+  private lastSet = -1;
+  private seenThrough: string | undefined;
+  private glide = false;
+
+  private options: ControllerOptions<Row> | undefined;
+
+  constructor(private readonly onFrame: (frame: Frame<Row>) => void) {}
+
+  /** What the view wants to be told; given again whenever the view is drawn. */
+  listen(options: ControllerOptions<Row>): void {
+    this.options = options;
+  }
+
+  attach(scroller: HTMLElement, content: HTMLElement): () => void {
+    this.scroller = scroller;
+    this.content = content;
+    this.observed = new WeakSet();
+    scroller.addEventListener("scroll", this.onScroll, { passive: true });
+    this.resized.observe(scroller);
+    this.settle();
+    return () => {
+      scroller.removeEventListener("scroll", this.onScroll);
+      this.resized.disconnect();
+      this.scroller = this.content = undefined;
+    };
+  }
+
+  setRows(rows: readonly Row[]): void {
+    if (rows === this.rows) return;
+    const last = this.rows.at(-1)?.key;
+    // A message that arrives at the end glides in; anything else must not move at all.
+    this.glide = this.keeper.atBottom && last !== undefined && rows.at(-1)?.key !== last && this.frame.end > 0;
+    this.rows = rows;
+    this.keeper.setRows(rows);
+    this.draw();
+  }
+
+  /** Call after every commit: what was drawn is measured, and the place restored before the browser paints. */
+  settle(): void {
+    const { scroller, content } = this;
+    if (!scroller || !content) return;
+    this.readViewport(scroller);
+    this.keeper.measure(this.heights(content));
+    if (this.draw()) return;
+    const target = this.keeper.target();
+    const from = scroller.scrollTop;
+    if (Math.abs(from - target) >= 0.5) {
+      scroller.scrollTop = target;
+      if (this.glide) this.animate(content, target - from);
+    }
+    this.lastSet = scroller.scrollTop;
+    this.glide = false;
+    this.report();
+  }
+
+  toEnd(): void {
+    this.keeper.stick();
+    this.draw();
+    this.settle();
+  }
+
+  /** Brings a row into view: a message to the middle, the unread mark near the top. */
+  show(key: string, where: "center" | "top"): boolean {
+    const known = where === "center" ? this.keeper.center(key) : this.keeper.hold(key, 72);
+    if (known) {
+      this.draw();
+      this.settle();
+      // Once heights are known the place may turn out to be the end.
+      requestAnimationFrame(() => this.scroller && this.keeper.moved(this.scroller.scrollTop));
+    }
+    return known;
+  }
+
+  /** Draws the eye to a row that was jumped to. */
+  flash(key: string): void {
+    // The row may only be drawn after the frame that the jump asked for.
+    requestAnimationFrame(() =>
+      this.element(key)?.animate?.([{ backgroundColor: "transparent" }, { backgroundColor: "var(--accent-soft)", offset: 0.2 }, { backgroundColor: "transparent" }], { duration: 1600 }),
+    );
+  }
+
+  element(key: string): HTMLElement | undefined {
+    const found = [...(this.content?.children ?? [])].find((el) => el instanceof HTMLElement && el.dataset.key === key);
+    return found as HTMLElement | undefined;
+  }
+
+  private readonly onScroll = (): void => {
+    const { scroller } = this;
+    if (!scroller) return;
+    if (scroller.clientHeight !== this.height) return this.settle();
+    if (Math.abs(scroller.scrollTop - this.lastSet) < 1) return;
+    this.lastSet = -1;
+    this.keeper.moved(scroller.scrollTop);
+    if (!this.draw()) this.report();
+  };
+
+  private readViewport(scroller: HTMLElement): void {
+    const { clientWidth, clientHeight } = scroller;
+    if (this.width !== 0 && clientWidth !== this.width) this.keeper.forgetHeights();
+    this.width = clientWidth;
+    this.height = clientHeight;
+    this.keeper.setViewport(clientHeight);
+  }
+
+  private heights(content: HTMLElement): [string, number][] {
+    const out: [string, number][] = [];
+    for (const child of content.children) {
+      if (!(child instanceof HTMLElement) || child.dataset.key === undefined) continue;
+      if (!this.observed.has(child)) {
+        this.observed.add(child);
+        this.resized.observe(child);
+      }
+      out.push([child.dataset.key, child.getBoundingClientRect().height]);
+    }
+    return out;
+  }
+
+  /** Publishes a frame when the rows to draw have changed. */
+  private draw(): boolean {
+    const slice = this.keeper.slice(this.keeper.target());
+    const next: Frame<Row> = {
+      ...slice,
+      rows: this.rows,
+      headroom: this.keeper.headroom,
+      atBottom: this.keeper.atBottom,
+      unseen: this.unseen(),
+    };
+    const now = this.frame;
+    const same = (Object.keys(next) as (keyof Frame<Row>)[]).every((key) => next[key] === now[key]);
+    if (same) return false;
+    this.frame = next;
+    this.onFrame(next);
+    return true;
+  }
+
+  private report(): void {
+    const { scroller, options } = this;
+    if (!scroller || !options || this.rows.length === 0) return;
+    const visible = this.keeper.visible(scroller.scrollTop);
+    const last = this.rows.findLast((row) => row.key === visible.at(-1));
+    if (last) {
+      options.onSeen(last);
+      const before = this.rows.findIndex((row) => row.key === this.seenThrough);
+      if (this.rows.indexOf(last) > before) this.seenThrough = last.key;
+      this.draw();
+    }
+    if (scroller.scrollTop < LOAD_MARGIN_PX) options.onNear("start");
+    if (this.keeper.total - scroller.scrollTop - this.height < LOAD_MARGIN_PX) options.onNear("end");
+  }
+
+  private unseen(): number {
+    const { options } = this;
+    if (this.keeper.atBottom || !options) return 0;
+    const from = this.rows.findIndex((row) => row.key === this.seenThrough);
+    return from < 0 ? 0 : this.rows.slice(from + 1).filter((row) => options.countsAsNew(row)).length;
+  }
+
+  private animate(content: HTMLElement, distance: number): void {
+    if (distance <= 0 || distance > this.height / 2 || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+    content.animate?.([{ transform: `translateY(${distance}px)` }, { transform: "none" }], {
+      duration: GLIDE_MS,
+      easing: "cubic-bezier(.2, .8, .2, 1)",
+    });
+  }
+}
