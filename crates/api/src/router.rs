@@ -9,7 +9,7 @@ use axum::{
     routing::get,
 };
 
-use crate::{account, error::ApiError, extract::App, filter, login, versions};
+use crate::{account, admin, devices, error::ApiError, extract::App, filter, login, profile, user_directory, versions};
 
 /// Bodies of everything but uploads, bytes.
 const BODY_LIMIT: usize = 1024 * 1024;
@@ -19,8 +19,12 @@ pub fn router(chat: App) -> Router {
     Router::new()
         .route("/_matrix/client/versions", get(versions::versions))
         .merge(account::routes())
+        .merge(admin::routes())
+        .merge(devices::routes())
         .merge(filter::routes())
         .merge(login::routes())
+        .merge(profile::routes())
+        .merge(user_directory::routes())
         .route("/_matrix/{*rest}", axum::routing::any(unrecognized))
         .route("/_chatbook/{*rest}", axum::routing::any(unrecognized))
         .method_not_allowed_fallback(wrong_method)
