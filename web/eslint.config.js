@@ -35,6 +35,9 @@ export default ts.config(
       ],
       "max-lines": ["error", { max: 500, skipBlankLines: true }],
       eqeqeq: "error",
+      // These speak to users of the React compiler, which this build does not run.
+      "react-hooks/preserve-manual-memoization": "off",
+      "react-hooks/incompatible-library": "off",
     },
   },
   layer(["src/components/**"], "^(@|\\.\\.)/(matrix|features|app)(/|$)", "components know nothing of matrix, features or app."),

@@ -10,6 +10,8 @@ export default mergeConfig(
       setupFiles: ["src/test/setup.ts"],
       css: { modules: { classNameStrategy: "non-scoped" } },
       restoreMocks: true,
+      // Continuous integration may have little of two cores to spare.
+      testTimeout: 30_000,
       maxWorkers: 2,
     },
   }),

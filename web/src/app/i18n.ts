@@ -12,8 +12,9 @@ const files = import.meta.glob<Record<string, unknown>>(
 
 const en: Record<string, Record<string, unknown>> = {};
 for (const [path, strings] of Object.entries(files)) {
-  const namespace = path.split("/").at(-2);
-  if (namespace) en[namespace] = strings;
+  // Vite names this folder's own file "./en.json".
+  const folder = path.split("/").at(-2);
+  en[folder && folder !== "." ? folder : "app"] = strings;
 }
 
 void i18next.use(initReactI18next).init({

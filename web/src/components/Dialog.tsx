@@ -1,4 +1,5 @@
 import * as RadixDialog from "@radix-ui/react-dialog";
+import { useRef } from "react";
 import type { ReactElement, ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import styles from "./Dialog.module.css";
@@ -24,11 +25,22 @@ export interface DialogProps {
  */
 export function Dialog({ open, onClose, title, bare = false, size = "md", children, actions }: DialogProps): ReactElement {
   const { t } = useTranslation("components");
+  const content = useRef<HTMLDivElement>(null);
   return (
     <RadixDialog.Root open={open} onOpenChange={(next) => !next && onClose()}>
       <RadixDialog.Portal>
         <div className={styles.backdrop} />
-        <RadixDialog.Content className={classes(styles.dialog, styles[size], bare && styles.bare)} aria-describedby={undefined}>
+        <RadixDialog.Content
+          ref={content}
+          tabIndex={-1}
+          className={classes(styles.dialog, styles[size], bare && styles.bare)}
+          aria-describedby={undefined}
+          // The dialog itself, unless a field inside took the focus: a ring around "Close" helps nobody.
+          onOpenAutoFocus={(event) => {
+            event.preventDefault();
+            content.current?.focus();
+          }}
+        >
           <header className={bare ? styles.hidden : styles.header}>
             <RadixDialog.Title className={styles.title}>{title}</RadixDialog.Title>
             {!bare && <IconButton icon="close" label={t("close")} onClick={onClose} tooltip={false} />}

@@ -15,6 +15,7 @@ test("initials are two graphemes and never the sigil", () => {
   expect(initialsOf("Garden collective")).toBe("GC");
   expect(initialsOf("@ada:localhost")).toBe("AL");
   expect(initialsOf("👩‍🚀 crew")).toBe("👩‍🚀C");
+  expect(initialsOf("Neighbourhood")).toBe("NE");
   expect(initialsOf("")).toBe("?");
 });
 

@@ -4,19 +4,23 @@ export function hueOf(id: string): number {
   for (let i = 0; i < id.length; i++) {
     hash = Math.imul(hash ^ id.charCodeAt(i), 16777619);
   }
-  return (hash >>> 0) % 360;
+  // Spread: ids that differ in a letter get hues far apart.
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return ((hash ^ (hash >>> 16)) >>> 0) % 360;
 }
 
 const separators = /[\s._\-–—/|:]+/u;
 
-/** One or two initials of a name, by grapheme; a leading @, # or ! is not part of a name. */
+/** Two initials of a name, by grapheme: of its first two words, or the beginning of its only one. A leading @, # or ! is no part of it. */
 export function initialsOf(name: string): string {
   const words = name
     .replace(/^[@#!+]/, "")
     .split(separators)
     .filter(Boolean);
-  const first = firstGrapheme(words[0] ?? "");
-  const second = words.length > 1 ? firstGrapheme(words[1] ?? "") : "";
+  const [one = "", two] = words;
+  const first = firstGrapheme(one);
+  const second = firstGrapheme(two ?? one.slice(first.length));
   return (first + second).toLocaleUpperCase() || "?";
 }
 

@@ -1,0 +1,83 @@
+import { useEffect, useMemo, useSyncExternalStore } from "react";
+import type { ReactElement } from "react";
+import { useTranslation } from "react-i18next";
+import { BrandMark } from "@/components/Brand";
+import { DetailsPanel } from "@/features/details/DetailsPanel";
+import { InviteDialog } from "@/features/newchat/InviteDialog";
+import { JoinScreen } from "@/features/newchat/JoinScreen";
+import { NewChatDialog } from "@/features/newchat/NewChatDialog";
+import { NewRoomDialog } from "@/features/newchat/NewRoomDialog";
+import { ExploreDialog } from "@/features/newchat/ExploreDialog";
+import { RoomList } from "@/features/rooms/RoomList";
+import { RoomListViewModel } from "@/features/rooms/RoomListViewModel";
+import { SettingsDialog } from "@/features/settings/SettingsDialog";
+import { useClient } from "@/matrix/ClientProvider";
+import { currentRoute, goBack, navigate, useRoute } from "@/matrix/routes";
+import { useJoinedRoom } from "@/matrix/useJoinedRoom";
+import { ConnectionBar } from "./ConnectionBar";
+import { RoomScreen } from "./RoomScreen";
+import styles from "./Shell.module.css";
+import { useTitle } from "./useTitle";
+
+/** The main screen: list, room, details; on a phone one of them at a time. */
+export function Shell({ onSignOut }: { onSignOut: () => void }): ReactElement {
+  const { t } = useTranslation("app");
+  const client = useClient();
+  const route = useRoute();
+  const viewModel = useMemo(() => new RoomListViewModel(client), [client]);
+  const attention = useSyncExternalStore(viewModel.subscribe, () => viewModel.getSnapshot().attention);
+  const room = useJoinedRoom(route.roomId);
+  const { overlay } = route;
+  useTitle(room?.name, attention);
+  useEscape();
+
+  const closeOverlay = (): void => goBack({ ...currentRoute(), overlay: undefined });
+  const panel = room && route.panel;
+
+  return (
+    <div className={styles.app} data-view={route.roomId ? "room" : "list"} data-panel={panel}>
+      <nav className={styles.list} aria-label={t("chats")}>
+        <ConnectionBar />
+        <RoomList viewModel={viewModel} selected={room?.roomId ?? route.roomId} onSignOut={onSignOut} />
+      </nav>
+      <div className={styles.main}>
+        {room ? (
+          <RoomScreen room={room} />
+        ) : route.roomId ? (
+          <JoinScreen key={route.roomId} address={route.roomId} />
+        ) : (
+          <main className={styles.empty}>
+            <BrandMark size={56} />
+            <h1>{t("pickChat")}</h1>
+            <p>{t("pickChatHint")}</p>
+          </main>
+        )}
+      </div>
+      {panel && (
+        <aside className={styles.panel} aria-label={t("details")}>
+          <DetailsPanel key={`${room.roomId} ${route.personId ?? ""}`} room={room} personId={panel === "person" ? route.personId : undefined} />
+        </aside>
+      )}
+      {overlay?.name === "new-chat" && <NewChatDialog query={overlay.query ?? ""} onClose={closeOverlay} />}
+      {overlay?.name === "new-room" && <NewRoomDialog onClose={closeOverlay} />}
+      {overlay?.name === "invite" && room && <InviteDialog room={room} onClose={closeOverlay} />}
+      {overlay?.name === "explore" && <ExploreDialog onClose={closeOverlay} />}
+      {overlay?.name === "settings" && <SettingsDialog page={overlay.page} onClose={closeOverlay} onSignOut={onSignOut} />}
+    </div>
+  );
+}
+
+/** Escape closes the details panel when nothing nearer took it. */
+function useEscape(): void {
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent): void => {
+      const route = currentRoute();
+      if (event.key !== "Escape" || event.defaultPrevented || route.overlay || !route.panel) return;
+      if (document.querySelector("[role=dialog],[role=menu],[role=alertdialog]")) return;
+      const editing = document.activeElement?.matches("input,textarea,[contenteditable=true]");
+      if (!editing) navigate({ roomId: route.roomId });
+    };
+    window.addEventListener("keydown", onKey);
+    return () => window.removeEventListener("keydown", onKey);
+  }, []);
+}

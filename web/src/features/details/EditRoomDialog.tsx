@@ -1,0 +1,94 @@
+import { EventType } from "matrix-js-sdk";
+import type { Room } from "matrix-js-sdk";
+import { useState } from "react";
+import type { FormEvent, ReactElement } from "react";
+import { useTranslation } from "react-i18next";
+import { Avatar } from "@/components/Avatar";
+import { Button } from "@/components/Button";
+import { Dialog } from "@/components/Dialog";
+import { PicturePicker } from "@/components/PicturePicker";
+import { TextArea, TextField } from "@/components/TextField";
+import { errorKey } from "@/matrix/http";
+import { useMediaUrl } from "@/matrix/media";
+import { uploadPicture } from "@/matrix/upload";
+import styles from "./details.module.css";
+
+/** Changes name, topic and picture, each as far as the person may. */
+export function EditRoomDialog({ room, onClose }: { room: Room; onClose: () => void }): ReactElement {
+  const { t } = useTranslation(["details", "matrix"]);
+  const { client, currentState: state } = room;
+  const may = (type: EventType): boolean => state.maySendStateEvent(type, client.getSafeUserId());
+  const before = {
+    name: state.getStateEvents(EventType.RoomName, "")?.getContent<{ name?: string }>().name ?? "",
+    topic: state.getStateEvents(EventType.RoomTopic, "")?.getContent<{ topic?: string }>().topic ?? "",
+    picture: room.getMxcAvatarUrl() ?? undefined,
+  };
+  const [name, setName] = useState(before.name);
+  const [topic, setTopic] = useState(before.topic);
+  const [picture, setPicture] = useState<string | undefined>(before.picture);
+  const [uploading, setUploading] = useState(false);
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<string>();
+  const src = useMediaUrl(picture, { width: 64, height: 64, method: "crop" });
+  const explain = (failure: unknown): void => setError(t(errorKey(failure), { ns: "matrix" }));
+
+  const upload = async (file: File): Promise<void> => {
+    setUploading(true);
+    await uploadPicture(client, file).then(setPicture, explain);
+    setUploading(false);
+  };
+
+  const submit = async (event: FormEvent): Promise<void> => {
+    event.preventDefault();
+    if (busy || uploading) return;
+    if (before.name && !name.trim()) return setError(t("nameMissing"));
+    setBusy(true);
+    setError(undefined);
+    try {
+      if (name.trim() !== before.name) await client.setRoomName(room.roomId, name.trim());
+      if (topic.trim() !== before.topic) await client.setRoomTopic(room.roomId, topic.trim());
+      if (picture !== before.picture) await client.sendStateEvent(room.roomId, EventType.RoomAvatar, picture ? { url: picture } : {}, "");
+      onClose();
+    } catch (failure) {
+      explain(failure);
+      setBusy(false);
+    }
+  };
+
+  return (
+    <Dialog open onClose={onClose} title={t("editTitle")}>
+      <form className={styles.form} onSubmit={(event) => void submit(event)} noValidate>
+        <div className={styles.identity}>
+          {may(EventType.RoomAvatar) ? (
+            <PicturePicker
+              label={t("picture")}
+              chooseLabel={t("choosePicture")}
+              removeLabel={t("removePicture")}
+              present={Boolean(picture)}
+              busy={uploading}
+              onPick={(file) => void upload(file)}
+              onRemove={() => setPicture(undefined)}
+            >
+              <Avatar id={room.roomId} name={name || room.name} src={src} size={64} shape="room" />
+            </PicturePicker>
+          ) : (
+            <Avatar id={room.roomId} name={name || room.name} src={src} size={64} shape="room" />
+          )}
+          <TextField label={t("name")} value={name} maxLength={120} disabled={!may(EventType.RoomName)} onChange={(event) => setName(event.target.value)} />
+        </div>
+        <TextArea label={t("topic")} value={topic} maxLength={1000} disabled={!may(EventType.RoomTopic)} onChange={(event) => setTopic(event.target.value)} />
+        {error && (
+          <p className={styles.error} role="alert">
+            {error}
+          </p>
+        )}
+        <div className={styles.actions}>
+          <Button onClick={onClose}>{t("cancel")}</Button>
+          <Button type="submit" variant="primary" busy={busy}>
+            {t("save")}
+          </Button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}

@@ -1,0 +1,97 @@
+import { useVirtualizer } from "@tanstack/react-virtual";
+import type { Room, RoomMember } from "matrix-js-sdk";
+import { useLayoutEffect, useRef, useState } from "react";
+import type { ReactElement, RefObject } from "react";
+import { useTranslation } from "react-i18next";
+import { agoOf } from "@/components/ago";
+import { classes } from "@/components/classes";
+import { Skeleton } from "@/components/Skeleton";
+import { MemberAvatar } from "@/matrix/avatars";
+import { presenceOf } from "@/matrix/presence";
+import { navigate } from "@/matrix/routes";
+import styles from "./details.module.css";
+import { roleOf } from "./members";
+import type { MemberRow } from "./members";
+
+interface MemberListProps {
+  room: Room;
+  rows: MemberRow[];
+  /** What scrolls: the whole panel, of which the list is the last part. */
+  scroller: RefObject<HTMLDivElement | null>;
+  loading: boolean;
+}
+
+/** The people of a room; only the rows in view are in the document. */
+export function MemberList({ room, rows, scroller, loading }: MemberListProps): ReactElement {
+  const { t } = useTranslation("details");
+  const list = useRef<HTMLDivElement>(null);
+  const [offset, setOffset] = useState(0);
+  useLayoutEffect(() => setOffset(list.current?.offsetTop ?? 0), [rows.length, loading]);
+  const virtual = useVirtualizer({
+    count: rows.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: (index) => (rows[index]?.kind === "heading" ? 40 : 46),
+    getItemKey: (index) => rows[index]?.key ?? index,
+    overscan: 8,
+    scrollMargin: offset,
+    initialRect: { width: 288, height: 800 },
+  });
+  const people = rows.filter((row) => row.kind === "person").length;
+  return (
+    <section aria-label={t("members")}>
+      <div ref={list} className={styles.members} role="list" style={{ blockSize: virtual.getTotalSize() }}>
+        {virtual.getVirtualItems().map((item) => {
+          const row = rows[item.index];
+          if (!row) return null;
+          const style = { transform: `translateY(${item.start - offset}px)`, blockSize: item.size };
+          return row.kind === "heading" ? (
+            <div key={item.key} className={styles.heading} style={style} role="presentation">
+              <h3>{t(row.title, { count: row.count })}</h3>
+            </div>
+          ) : (
+            <div key={item.key} className={styles.memberRow} style={style} role="listitem" aria-setsize={people} aria-posinset={position(rows, item.index)}>
+              <Person room={room} member={row.member} dim={row.dim} />
+            </div>
+          );
+        })}
+      </div>
+      {loading && (
+        <div aria-label={t("loadingMembers")} role="status">
+          {[70, 50, 60].map((width) => (
+            <div key={width} className={styles.skeleton}>
+              <Skeleton shape="circle" width={34} height={34} />
+              <Skeleton width={`${width}%`} />
+            </div>
+          ))}
+        </div>
+      )}
+    </section>
+  );
+}
+
+function Person({ room, member, dim }: { room: Room; member: RoomMember; dim: boolean }): ReactElement {
+  const { t, i18n } = useTranslation("details");
+  const me = room.client.getUserId() === member.userId;
+  const role = roleOf(room, member.userId);
+  const presence = me ? "online" : presenceOf(member.user);
+  const seen = member.user?.getLastActiveTs() ?? 0;
+  const side = member.typing && !me ? t("typing") : role !== "member" ? t(`role.${role}`) : dim && seen > 0 ? agoOf(seen, i18n.language) : me ? t("you") : "";
+  return (
+    <button
+      type="button"
+      className={classes(styles.person, dim && styles.dim)}
+      onClick={() => navigate({ roomId: room.roomId, panel: "person", personId: member.userId })}
+    >
+      <MemberAvatar member={member} size={34} presence={presence} />
+      <b dir="auto">{member.rawDisplayName || member.name}</b>
+      {side && <span className={styles.role}>{side}</span>}
+    </button>
+  );
+}
+
+/** The person's number among the people, headings not counted. */
+function position(rows: MemberRow[], index: number): number {
+  let n = 0;
+  for (let i = 0; i <= index; i++) if (rows[i]?.kind === "person") n++;
+  return n;
+}
