@@ -1,6 +1,9 @@
 -- Columns are bigint, text or bytea only; times are milliseconds. `clustered` is replaced per engine (see dialect.rs).
 create table shard (shard bigint not null primary key, epoch bigint not null, head bigint not null);
 
+-- The server that the store belongs to: one row.
+create table identity (id bigint not null primary key, server_name text not null);
+
 -- One row per commit. `seq` is the sequence number of the first event in the payload, 0 if it has none.
 create table log (shard bigint not null, pos bigint not null, seq bigint not null, payload text not null, ts bigint not null, primary key (shard, pos)) clustered;
 
@@ -42,10 +45,9 @@ create table directory (room_id text not null primary key, ts bigint not null);
 
 create table filter (user_id text not null, filter_id text not null, json text not null, primary key (user_id, filter_id)) clustered;
 
--- `profile` holds the fields beside the two columns, as a JSON object; `search` is what people are found by, in lower case.
 create table users (
   user_id text not null primary key, password_hash text, admin bigint not null, deactivated bigint not null,
-  displayname text, avatar_url text, profile text not null, search text not null, created_ts bigint not null);
+  displayname text, avatar_url text, profile text not null, created_ts bigint not null);
 
 create table device (
   user_id text not null, device_id text not null, display_name text, last_seen_ts bigint not null, last_seen_ip text not null,

@@ -8,6 +8,7 @@ mod db;
 mod dialect;
 mod error;
 pub mod filters;
+pub mod identity;
 pub mod log;
 mod migrations;
 mod value;
