@@ -1,15 +1,20 @@
 //! Chatbook's HTTP and WebSocket surface: a folder per area, a file per endpoint. Handlers extract, call `chat`, respond.
 
 mod account;
-mod admin;
-mod devices;
 mod error;
 mod extract;
 mod filter;
 mod login;
-mod profile;
+mod metrics;
 mod router;
-mod user_directory;
+mod serve;
+mod surface;
 mod versions;
+mod web;
+mod well_known;
 
+pub use metrics::{Metrics, metrics_router};
 pub use router::router;
+pub use serve::serve;
+pub use surface::{Surface, app};
+pub use web::Asset;

@@ -9,7 +9,7 @@ use axum::{
     routing::get,
 };
 
-use crate::{account, admin, devices, error::ApiError, extract::App, filter, login, profile, user_directory, versions};
+use crate::{account, error::ApiError, extract::App, filter, login, versions};
 
 /// Bodies of everything but uploads, bytes.
 const BODY_LIMIT: usize = 1024 * 1024;
@@ -19,12 +19,8 @@ pub fn router(chat: App) -> Router {
     Router::new()
         .route("/_matrix/client/versions", get(versions::versions))
         .merge(account::routes())
-        .merge(admin::routes())
-        .merge(devices::routes())
         .merge(filter::routes())
         .merge(login::routes())
-        .merge(profile::routes())
-        .merge(user_directory::routes())
         .route("/_matrix/{*rest}", axum::routing::any(unrecognized))
         .route("/_chatbook/{*rest}", axum::routing::any(unrecognized))
         .method_not_allowed_fallback(wrong_method)
@@ -43,7 +39,7 @@ async fn wrong_method() -> ApiError {
 
 /// Lets web clients of any origin use the API (Client-Server API, "Web Browser Clients"). Tokens travel in a header
 /// that a foreign page does not have, so no origin gains anything it could not do itself.
-async fn cors(request: Request, next: Next) -> Response {
+pub(crate) async fn cors(request: Request, next: Next) -> Response {
     let preflight = request.method() == Method::OPTIONS;
     let mut response = if preflight { StatusCode::OK.into_response() } else { next.run(request).await };
     let headers = response.headers_mut();

@@ -1,0 +1,151 @@
+//! Counters of requests, and everything that is measured in Prometheus' text format.
+
+use std::{
+    fmt::Write,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use axum::{Router, extract::State, http::Method, response::IntoResponse, routing::get};
+use chat::Chat;
+use dashmap::DashMap;
+
+/// Upper bounds of the durations' buckets, microseconds.
+const BUCKETS: [u64; 10] = [500, 1_000, 2_500, 5_000, 10_000, 25_000, 100_000, 500_000, 2_500_000, 30_000_000];
+/// Methods that are told apart; others count as the last, so that nobody can make up labels.
+const METHODS: [&str; 6] = ["GET", "POST", "PUT", "DELETE", "OPTIONS", "other"];
+
+/// What was asked of the server since it started. Clones share it.
+#[derive(Clone, Default)]
+pub struct Metrics {
+    routes: Arc<DashMap<Box<str>, Arc<[Requests; METHODS.len()]>>>,
+}
+
+/// Requests to one route with one method.
+#[derive(Default)]
+struct Requests {
+    /// By the status's first digit.
+    statuses: [AtomicU64; 5],
+    buckets: [AtomicU64; BUCKETS.len()],
+    sum_us: AtomicU64,
+}
+
+impl Metrics {
+    /// Counts a request. `route` is the router's pattern, not the path.
+    pub(crate) fn count(&self, route: &str, method: &Method, status: u16, duration: Duration) {
+        let found = self.routes.get(route).map(|route| route.clone());
+        let methods = found.unwrap_or_else(|| self.routes.entry(route.into()).or_default().clone());
+        let index = METHODS.iter().position(|name| *name == method.as_str()).unwrap_or(METHODS.len() - 1);
+        let requests = &methods[index];
+        let us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        let class = usize::from(status / 100).saturating_sub(1).min(4);
+        requests.statuses[class].fetch_add(1, Relaxed);
+        requests.sum_us.fetch_add(us, Relaxed);
+        if let Some(bucket) = BUCKETS.iter().position(|bound| us <= *bound) {
+            requests.buckets[bucket].fetch_add(1, Relaxed);
+        }
+    }
+
+    /// Everything, in Prometheus' text format 0.0.4.
+    pub fn render(&self, chat: &Chat) -> String {
+        let mut out = String::new();
+        self.render_requests(&mut out);
+        let writer = chat.db.writer_stats();
+        counter(&mut out, "chatbook_store_transactions_total", "Transactions synced to disk.", writer.batches);
+        counter(&mut out, "chatbook_store_commands_total", "Commands in those transactions.", writer.commands);
+        counter(&mut out, "chatbook_store_failed_commands_total", "Commands that failed.", writer.failed);
+        let busy = seconds(writer.busy_us);
+        counter(&mut out, "chatbook_store_busy_seconds_total", "Time spent in transactions.", busy);
+        counter(&mut out, "chatbook_store_queries_total", "Queries that reached the database.", chat.db.queries());
+        process(&mut out);
+        out
+    }
+
+    fn render_requests(&self, out: &mut String) {
+        header(out, "chatbook_http_requests_total", "counter", "Requests by route, method and class of status.");
+        self.each(|labels, requests| {
+            for (class, count) in requests.statuses.iter().enumerate() {
+                let count = count.load(Relaxed);
+                if count > 0 {
+                    let class = class + 1;
+                    push(out, format_args!("chatbook_http_requests_total{{{labels},status=\"{class}xx\"}} {count}\n"));
+                }
+            }
+        });
+        let name = "chatbook_http_request_duration_seconds";
+        header(out, name, "histogram", "Time from a request's head to its answer's head.");
+        self.each(|labels, requests| {
+            let mut below = 0;
+            for (bound, count) in BUCKETS.iter().zip(&requests.buckets) {
+                below += count.load(Relaxed);
+                push(out, format_args!("{name}_bucket{{{labels},le=\"{}\"}} {below}\n", seconds(*bound)));
+            }
+            let count = requests.count();
+            push(out, format_args!("{name}_bucket{{{labels},le=\"+Inf\"}} {count}\n"));
+            push(out, format_args!("{name}_sum{{{labels}}} {}\n", seconds(requests.sum_us.load(Relaxed))));
+            push(out, format_args!("{name}_count{{{labels}}} {count}\n"));
+        });
+    }
+
+    fn each(&self, mut work: impl FnMut(&str, &Requests)) {
+        for route in self.routes.iter() {
+            for (method, requests) in METHODS.iter().zip(route.value().iter()) {
+                if requests.count() > 0 {
+                    work(&format!("route=\"{}\",method=\"{method}\"", route.key()), requests);
+                }
+            }
+        }
+    }
+}
+
+impl Requests {
+    fn count(&self) -> u64 {
+        self.statuses.iter().map(|count| count.load(Relaxed)).sum()
+    }
+}
+
+/// `GET /metrics`, for a listener of its own that only the operator reaches.
+pub fn metrics_router(chat: Arc<Chat>, metrics: Metrics) -> Router {
+    let show = async |State((chat, metrics)): State<(Arc<Chat>, Metrics)>| {
+        ([("content-type", "text/plain; version=0.0.4; charset=utf-8")], metrics.render(&chat)).into_response()
+    };
+    Router::new().route("/metrics", get(show)).with_state((chat, metrics))
+}
+
+/// What Linux knows of this process, under Prometheus' usual names.
+fn process(out: &mut String) {
+    if let Some(kib) = std::fs::read_to_string("/proc/self/status").ok().and_then(|status| {
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        line.trim().trim_end_matches(" kB").trim().parse::<u64>().ok()
+    }) {
+        gauge(out, "process_resident_memory_bytes", "Resident memory.", kib * 1024);
+    }
+    if let Ok(descriptors) = std::fs::read_dir("/proc/self/fd") {
+        gauge(out, "process_open_fds", "Open file descriptors.", descriptors.count() as u64);
+    }
+}
+
+fn seconds(us: u64) -> f64 {
+    us as f64 / 1e6
+}
+
+fn header(out: &mut String, name: &str, kind: &str, help: &str) {
+    push(out, format_args!("# HELP {name} {help}\n# TYPE {name} {kind}\n"));
+}
+
+fn counter(out: &mut String, name: &str, help: &str, value: impl std::fmt::Display) {
+    header(out, name, "counter", help);
+    push(out, format_args!("{name} {value}\n"));
+}
+
+fn gauge(out: &mut String, name: &str, help: &str, value: impl std::fmt::Display) {
+    header(out, name, "gauge", help);
+    push(out, format_args!("{name} {value}\n"));
+}
+
+fn push(out: &mut String, text: std::fmt::Arguments<'_>) {
+    out.write_fmt(text).expect("a string takes everything");
+}

@@ -1,0 +1,106 @@
+//! The whole surface of a server: the API, the web client, and what wraps every request.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+    time::Instant,
+};
+
+use axum::{
+    Router,
+    extract::{ConnectInfo, MatchedPath, Request, State},
+    http::HeaderMap,
+    middleware::{self, Next},
+    response::Response,
+    routing::get,
+};
+use tracing::Instrument;
+
+use crate::{
+    extract::App,
+    metrics::Metrics,
+    router::{cors, router},
+    web::{self, Asset},
+    well_known,
+};
+
+/// What a server shows besides the API.
+#[derive(Clone, Default)]
+pub struct Surface {
+    /// The files of the web client, if it is served.
+    pub assets: Option<&'static [Asset]>,
+    /// Where people reach the server; empty if that is where a request came to.
+    pub public_url: String,
+    /// Reverse proxies that say truly who asked.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// Where requests are counted.
+    pub metrics: Metrics,
+}
+
+/// The router of a server.
+pub fn app(chat: App, surface: Surface) -> Router {
+    let shared = Arc::new(Shared { surface, requests: AtomicU64::new(0), warned: AtomicBool::new(false) });
+    let discovery = Router::new()
+        .route("/.well-known/matrix/client", get(well_known::client).options(async || ()))
+        .layer(middleware::from_fn(cors))
+        .with_state(shared.surface.public_url.clone());
+    let app = router(chat).merge(discovery);
+    let app = match shared.surface.assets {
+        Some(assets) => app.fallback(move |request: Request| async move { web::serve(assets, &request) }),
+        None => app,
+    };
+    app.layer(middleware::from_fn_with_state(shared, observe))
+}
+
+struct Shared {
+    surface: Surface,
+    requests: AtomicU64,
+    warned: AtomicBool,
+}
+
+/// Gives a request its span and its true address, and counts it.
+async fn observe(State(shared): State<Arc<Shared>>, mut request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    shared.unwrap_proxy(&mut request);
+    let id = shared.requests.fetch_add(1, Relaxed);
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let route = route.as_ref().map_or("web", MatchedPath::as_str);
+    let span = tracing::info_span!("http.request", request.id = id, http.method = %method, http.route = route);
+    let response = next.run(request).instrument(span.clone()).await;
+    let (status, duration) = (response.status().as_u16(), started.elapsed());
+    shared.surface.metrics.count(route, &method, status, duration);
+    span.in_scope(|| tracing::debug!(http.status = status, duration_us = duration.as_micros() as u64, "answered"));
+    response
+}
+
+impl Shared {
+    /// Behind a trusted proxy the peer is who the proxy names; the entries left of the last are whatever the client
+    /// wrote and prove nothing.
+    fn unwrap_proxy(&self, request: &mut Request) {
+        let Some(forwarded) = request.headers().get("x-forwarded-for") else { return };
+        let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<SocketAddr>>().copied() else { return };
+        let trusted = &self.surface.trusted_proxies;
+        if !trusted.contains(&peer.ip()) {
+            // Said once: otherwise anybody could fill the log.
+            if !self.warned.swap(true, Relaxed) {
+                let proxy = peer.ip();
+                tracing::warn!(name: "http.proxy", %proxy, "requests come through a proxy that server.trusted_proxies does not name: rate limits take all its users for one, and who may register is decided as if it were not there");
+            }
+            return;
+        }
+        let text = forwarded.to_str().unwrap_or_default();
+        let hops = text.split(',').rev().map_while(|hop| hop.trim().parse::<IpAddr>().ok());
+        if let Some(client) = hops.clone().find(|hop| !trusted.contains(hop)).or_else(|| hops.last()) {
+            request.extensions_mut().insert(ConnectInfo(SocketAddr::new(client, 0)));
+        }
+    }
+}
+
+/// Whether the proxy in front says that its client came over TLS.
+pub(crate) fn forwarded_tls(headers: &HeaderMap) -> bool {
+    headers.get("x-forwarded-proto").is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"https"))
+}
