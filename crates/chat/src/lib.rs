@@ -1,19 +1,14 @@
 //! The rules of Chatbook. Knows neither HTTP nor SQL.
 
 pub mod accounts;
-pub mod addresses;
 pub mod config;
-pub mod devices;
 mod env;
 mod error;
 pub mod filters;
 pub mod passwords;
-pub mod profile;
 pub mod rate_limit;
-pub mod registration_tokens;
 pub mod sessions;
 pub mod uia;
-pub mod user_directory;
 
 use std::sync::Arc;
 
@@ -22,7 +17,6 @@ pub use error::{Error, Result};
 use ruma::OwnedServerName;
 use store::Db;
 pub use store::Error as StoreError;
-pub use store::accounts::{devices::DeviceRow, directory::FoundRow, registration_tokens::RegistrationTokenRow};
 
 /// What every rule works with. One per process, shared.
 pub struct Chat {
@@ -68,11 +62,5 @@ impl Chat {
             sessions: sessions::Cache::default(),
             filters: filters::Cache::default(),
         }))
-    }
-
-    /// The shard that a user lives in.
-    #[expect(clippy::unused_self, reason = "with more than one shard it depends on the store")]
-    pub(crate) fn user_shard(&self, _user_id: &str) -> store::log::Shard {
-        0
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use dashmap::DashMap;
-use ruma::OwnedUserId;
+use ruma::{OwnedUserId, UserId};
 use sha2::{Digest, Sha256};
 use store::accounts::{SessionRow, devices, sessions as rows};
 
@@ -170,7 +170,7 @@ async fn load(chat: &Chat, hash: TokenHash) -> Result<Arc<Session>> {
 #[derive(Default)]
 pub(crate) struct Cache {
     by_token: DashMap<TokenHash, Arc<Session>>,
-    by_user: DashMap<String, Vec<TokenHash>>,
+    by_user: DashMap<OwnedUserId, Vec<TokenHash>>,
     /// Counts what was forgotten.
     generation: AtomicU64,
 }
@@ -194,7 +194,7 @@ impl Cache {
             self.by_user.clear();
         }
         let hash = session.token_hash;
-        self.by_user.entry(session.user_id.to_string()).or_default().push(hash);
+        self.by_user.entry(session.user_id.clone()).or_default().push(hash);
         self.by_token.insert(hash, session);
         if self.generation() != generation {
             self.remove(&hash);
@@ -209,7 +209,7 @@ impl Cache {
 
     fn remove(&self, hash: &TokenHash) {
         if let Some((_, session)) = self.by_token.remove(hash) {
-            self.by_user.remove_if_mut(session.user_id.as_str(), |_, hashes| {
+            self.by_user.remove_if_mut(&session.user_id, |_, hashes| {
                 hashes.retain(|other| other != hash);
                 hashes.is_empty()
             });
@@ -217,21 +217,11 @@ impl Cache {
     }
 
     /// Forgets a device's tokens. Call after they are gone from the store.
-    pub(crate) fn forget_device(&self, user_id: &str, device_id: &str) {
-        self.forget_where(user_id, |session| session.device_id.as_ref() == device_id);
-    }
-
-    /// Forgets the tokens of all devices of a user but one. Call after they are gone from the store.
-    pub(crate) fn forget_all_but(&self, user_id: &str, device_id: &str) {
-        self.forget_where(user_id, |session| session.device_id.as_ref() != device_id);
-    }
-
-    fn forget_where(&self, user_id: &str, gone: impl Fn(&Session) -> bool) {
+    pub(crate) fn forget_device(&self, user_id: &UserId, device_id: &str) {
         self.generation.fetch_add(1, Ordering::SeqCst);
         self.by_user.remove_if_mut(user_id, |_, hashes| {
-            hashes.retain(|hash| {
-                self.by_token.remove_if(hash, |_, session| gone(session)).is_none() && self.by_token.contains_key(hash)
-            });
+            let gone = |_: &TokenHash, session: &Arc<Session>| session.device_id.as_ref() == device_id;
+            hashes.retain(|hash| self.by_token.remove_if(hash, gone).is_none() && self.by_token.contains_key(hash));
             hashes.is_empty()
         });
     }

@@ -13,8 +13,9 @@ mod client;
 mod process;
 mod server;
 
+pub use ::server::Settings;
 pub use client::{Client, Request};
-pub use process::Process;
+pub use process::{Process, chatbook};
 pub use serde_json::{Value, json};
 pub use server::Server;
 

@@ -4,13 +4,14 @@ use std::{
     net::SocketAddr,
     ops::Deref,
     path::{Path, PathBuf},
-    process::Stdio,
-    sync::Arc,
+    process::{ExitStatus, Stdio},
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
 };
 
 use tempfile::TempDir;
 use tokio::{
-    io::{AsyncBufReadExt, BufReader},
+    io::{AsyncBufReadExt, AsyncRead, BufReader},
     process::{Child, Command},
 };
 
@@ -23,45 +24,56 @@ pub struct Process {
     child: Child,
     addr: SocketAddr,
     data: Arc<TempDir>,
+    options: Vec<String>,
     environment: Vec<(String, String)>,
+    printed: Output,
+    logged: Output,
 }
+
+/// Settings that suit tests: cheap password hashes, no rate limits.
+const CHEAP: [(&str, &str); 3] = [
+    ("CHATBOOK_RATE_LIMITS__ENABLED", "false"),
+    ("CHATBOOK_PASSWORDS__MEMORY_KIB", "8"),
+    ("CHATBOOK_PASSWORDS__ITERATIONS", "1"),
+];
+
+/// How long a process may take to print its address.
+const START: Duration = Duration::from_secs(60);
 
 impl Process {
     /// Starts with settings that suit tests: cheap password hashes, no rate limits.
     pub async fn spawn() -> Self {
-        Self::spawn_in(Arc::new(TempDir::new().expect("a temporary directory")), &[]).await
+        Self::spawn_in(temporary(), &[]).await
     }
 
-    /// Starts on the data in `data`, with more `CHATBOOK_…` variables.
+    /// The same on the data in `data`, with more `CHATBOOK_…` variables.
     pub async fn spawn_in(data: Arc<TempDir>, environment: &[(&str, &str)]) -> Self {
-        let cheap = [
-            ("CHATBOOK_RATE_LIMITS__ENABLED", "false"),
-            ("CHATBOOK_PASSWORDS__MEMORY_KIB", "8"),
-            ("CHATBOOK_PASSWORDS__ITERATIONS", "1"),
-        ];
         let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        Self::open(data, cheap.iter().chain(environment).map(own).collect()).await
+        Self::open(data, Vec::new(), CHEAP.iter().chain(environment).map(own).collect()).await
     }
 
-    async fn open(data: Arc<TempDir>, environment: Vec<(String, String)>) -> Self {
+    /// Starts on the data in `data` with more options and otherwise the program's own defaults.
+    pub async fn spawn_with(data: Arc<TempDir>, options: &[&str]) -> Self {
+        Self::open(data, options.iter().map(|option| (*option).to_owned()).collect(), Vec::new()).await
+    }
+
+    async fn open(data: Arc<TempDir>, options: Vec<String>, environment: Vec<(String, String)>) -> Self {
         let mut child = Command::new(program())
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(data.path())
+            .args(&options)
             .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
             .expect("the server's process starts");
-        let mut lines = BufReader::new(child.stdout.take().expect("stdout is piped")).lines();
-        let addr = loop {
-            let line = lines.next_line().await.expect("stdout is text").expect("the server prints its address");
-            if let Some((_, addr)) = line.split_once("http://") {
-                break addr.trim_end_matches('/').parse().expect("an address");
-            }
-        };
-        // Whatever else it prints must not block it.
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Self { client: Client::new(addr), child, addr, data, environment }
+        let printed = Output::collect(child.stdout.take().expect("stdout is piped"));
+        let logged = Output::collect(child.stderr.take().expect("stderr is piped"));
+        let text = printed.wait(START, "http://").await;
+        let addr = text.lines().find_map(|line| line.split_once("http://")?.1.parse().ok());
+        let addr = addr.unwrap_or_else(|| panic!("no address: {text}\n{}", logged.text()));
+        Self { client: Client::new(addr), child, addr, data, options, environment, printed, logged }
     }
 
     /// Where it listens.
@@ -81,17 +93,35 @@ impl Process {
 
     /// Starts it again on the same data (and a new port). Call after [`Process::kill`].
     pub async fn restart(self) -> Self {
-        Self::open(self.data.clone(), self.environment.clone()).await
+        let Self { data, options, environment, .. } = self;
+        Self::open(data, options, environment).await
     }
 
-    /// Its process id.
+    /// Its process id while it runs.
     pub fn id(&self) -> Option<u32> {
         self.child.id()
     }
 
+    /// Sends a signal by name, such as `TERM`.
+    pub async fn signal(&self, name: &str) {
+        let id = self.id().expect("the process runs").to_string();
+        let sent = Command::new("kill").args(["-s", name, &id]).status().await;
+        assert!(sent.expect("the system has `kill`").success());
+    }
+
     /// Waits for it to end by itself.
-    pub async fn wait(&mut self) -> std::process::ExitStatus {
+    pub async fn wait(&mut self) -> ExitStatus {
         self.child.wait().await.expect("the process can be waited for")
+    }
+
+    /// What it has printed to stdout, once `part` is there.
+    pub async fn printed_within(&self, patience: Duration, part: &str) -> String {
+        self.printed.wait(patience, part).await
+    }
+
+    /// What it has written to its log, once `part` is there.
+    pub async fn logged_within(&self, patience: Duration, part: &str) -> String {
+        self.logged.wait(patience, part).await
     }
 }
 
@@ -103,9 +133,63 @@ impl Deref for Process {
     }
 }
 
+/// Runs the program until it ends by itself: its exit code, stdout and stderr.
+pub async fn chatbook(arguments: &[&str], environment: &[(&str, &str)]) -> (i32, String, String) {
+    // Its default data directory is relative.
+    let here = temporary();
+    let mut command = Command::new(program());
+    command.args(arguments).envs(environment.iter().copied()).current_dir(here.path()).kill_on_drop(true);
+    let ended = tokio::time::timeout(START, command.output()).await.expect("the program ends by itself");
+    let output = ended.expect("the program starts");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("the program writes UTF-8");
+    (output.status.code().expect("it ended by itself"), text(output.stdout), text(output.stderr))
+}
+
 /// The binary of this package, which cargo has built before the test: it stands above the directory of the tests.
 fn program() -> PathBuf {
     let test = std::env::current_exe().expect("the test knows its own path");
     let directory = test.parent().and_then(Path::parent).expect("target/<profile>/deps/<test>");
     directory.join("chatbook-under-test")
+}
+
+fn temporary() -> Arc<TempDir> {
+    Arc::new(TempDir::new().expect("a temporary directory"))
+}
+
+/// What a process writes, collected so that a full pipe never blocks it.
+#[derive(Clone, Default)]
+struct Output(Arc<Mutex<(String, bool)>>);
+
+impl Output {
+    fn collect(stream: impl AsyncRead + Send + Unpin + 'static) -> Self {
+        let output = Self::default();
+        let copy = output.clone();
+        tokio::spawn(async move {
+            let mut lines = BufReader::new(stream).lines();
+            while let Ok(Some(line)) = lines.next_line().await {
+                let mut text = copy.0.lock().expect("nobody panics while holding it");
+                text.0.push_str(&line);
+                text.0.push('\n');
+            }
+            copy.0.lock().expect("nobody panics while holding it").1 = true;
+        });
+        output
+    }
+
+    fn text(&self) -> String {
+        self.0.lock().expect("nobody panics while holding it").0.clone()
+    }
+
+    /// The text once `part` is in it, or what there is when the time is over or the process has ended.
+    async fn wait(&self, patience: Duration, part: &str) -> String {
+        let deadline = Instant::now() + patience;
+        loop {
+            let ended = self.0.lock().expect("nobody panics while holding it").1;
+            let text = self.text();
+            if ended || text.contains(part) || Instant::now() > deadline {
+                return text;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
 }

@@ -53,6 +53,11 @@ impl Server {
         tokio::time::timeout(patience, running.stop()).await.expect("the server stops in time");
     }
 
+    /// Where its metrics are, if they are served.
+    pub fn metrics_addr(&self) -> Option<SocketAddr> {
+        self.running.as_ref().expect("the server runs").metrics_addr
+    }
+
     /// The rules behind the API.
     pub fn chat(&self) -> &Arc<chat::Chat> {
         self.running.as_ref().expect("the server runs").chat()

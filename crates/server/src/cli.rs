@@ -1,10 +1,20 @@
 //! The command line.
 
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{
+    io::Write,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    process::ExitCode,
+};
 
 use clap::{Args, Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
 
-use crate::{config::Settings, running};
+use crate::{
+    config::{self, SAMPLE, Sources},
+    running::{self, Running},
+    telemetry,
+};
 
 #[derive(Parser)]
 #[command(name = "chatbook", version, about = "A self-hosted chat server that speaks the Matrix Client-Server API.")]
@@ -17,56 +27,112 @@ struct Cli {
 enum Command {
     /// Runs the server in the foreground until it is interrupted
     Serve(Serve),
+    /// Prints every setting with its default and what it does, as a file for `serve --config`
+    Config,
 }
 
-/// Options override the environment, which overrides the file.
+/// Options override the environment (`CHATBOOK_SECTION__KEY`), which overrides the file.
 #[derive(Args)]
 struct Serve {
-    /// Where to listen; port 0 takes a free one
+    /// A TOML file; `chatbook config` prints one with every setting
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where to listen [default: 127.0.0.1:8008]; port 0 takes a free one
     #[arg(long, value_name = "ADDR:PORT")]
-    listen: Option<SocketAddr>,
-    /// The directory that holds everything the server keeps
+    listen: Option<String>,
+    /// The directory that holds everything the server keeps [default: data]
     #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
-    /// The part of user ids after the colon, which can never change
+    data: Option<String>,
+    /// The part of user ids after the colon, which can never change [default: localhost]
     #[arg(long, value_name = "NAME")]
     server_name: Option<String>,
 }
 
 /// Runs the program: its arguments decide what it does, its exit code says whether it succeeded.
 pub fn main() -> ExitCode {
-    let Command::Serve(options) = Cli::parse().command;
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return fail(&format!("cannot start: {error}")),
-    };
-    match runtime.block_on(serve(options)) {
+    match run(Cli::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(message) => fail(&message),
+        Err(message) => {
+            eprintln!("chatbook: {message}");
+            ExitCode::FAILURE
+        }
     }
 }
 
-fn fail(message: &str) -> ExitCode {
-    eprintln!("chatbook: {message}");
-    ExitCode::FAILURE
+fn run(command: Command) -> Result<(), String> {
+    match command {
+        Command::Config => {
+            // A reader that has seen enough closes the pipe: no failure of ours.
+            std::io::stdout().write_all(SAMPLE.as_bytes()).ok();
+            Ok(())
+        }
+        Command::Serve(options) => {
+            let failed = |error| format!("cannot start: {error}");
+            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(failed)?;
+            runtime.block_on(serve(options))
+        }
+    }
 }
 
 async fn serve(options: Serve) -> Result<(), String> {
-    let mut settings = Settings::default();
-    settings.server.listen = options.listen.unwrap_or(settings.server.listen);
-    settings.server.data = options.data.unwrap_or(settings.server.data);
-    settings.server.name = options.server_name.unwrap_or(settings.server.name);
+    let settings = config::load(&options.sources()).map_err(|error| error.to_string())?;
+    telemetry::start(&settings.log)?;
+    raise_descriptor_limit();
+    // Before anything else that takes time, so that an early signal is not lost.
+    let mut terminate = signal(SignalKind::terminate()).map_err(|error| format!("cannot wait for signals: {error}"))?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| format!("cannot wait for signals: {error}"))?;
+    let data = settings.server.data.display().to_string();
     let running = running::start(settings).await.map_err(|error| error.to_string())?;
-    println!("Chatbook listens on http://{}", running.addr);
-    interrupted().await.map_err(|error| format!("cannot wait for signals: {error}"))?;
-    running.stop().await;
+    greet(&running, &data).await?;
+    tokio::select! {
+        _ = terminate.recv() => (),
+        _ = interrupt.recv() => (),
+    }
+    println!("Stopping.");
+    tokio::select! {
+        () = running.stop() => Ok(()),
+        _ = interrupt.recv() => Err("interrupted again: stopped without waiting for open connections".into()),
+    }
+}
+
+async fn greet(running: &Running, data: &str) -> Result<(), String> {
+    let host = match running.addr.ip() {
+        ip if !ip.is_unspecified() => ip,
+        IpAddr::V4(_) => IpAddr::from([127, 0, 0, 1]),
+        IpAddr::V6(_) => IpAddr::from(std::net::Ipv6Addr::LOCALHOST),
+    };
+    println!("Chatbook listens on http://{}", SocketAddr::new(host, running.addr.port()));
+    println!("Everything it keeps is in {data}");
+    if let Some(metrics) = running.metrics_addr {
+        println!("Metrics are at http://{metrics}/metrics");
+    }
+    if running.is_new().await.map_err(|error| error.to_string())? {
+        println!("Nobody has an account yet: the first one to be registered becomes the administrator.");
+    }
     Ok(())
 }
 
-async fn interrupted() -> std::io::Result<()> {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    tokio::select! {
-        interrupt = tokio::signal::ctrl_c() => interrupt,
-        _ = terminate.recv() => Ok(()),
+impl Serve {
+    fn sources(self) -> Sources {
+        let given = [
+            ("server.listen", self.listen, "--listen"),
+            ("server.data", self.data, "--data"),
+            ("server.name", self.server_name, "--server-name"),
+        ];
+        Sources {
+            file: self.config,
+            // A variable that is not UTF-8 can be none of ours.
+            environment: std::env::vars_os()
+                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+                .collect(),
+            options: given.into_iter().filter_map(|(key, value, option)| Some((key, value?, option))).collect(),
+        }
+    }
+}
+
+/// Every connection takes a descriptor, and the usual soft limit is 1024.
+fn raise_descriptor_limit() {
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        tracing::warn!(name: "server.descriptors", %error, "the limit of open files could not be raised");
     }
 }

@@ -3,7 +3,9 @@
 mod cli;
 mod config;
 mod running;
+mod telemetry;
+mod web;
 
 pub use cli::main;
-pub use config::{Server, Settings};
+pub use config::Settings;
 pub use running::{Running, StartError, start};

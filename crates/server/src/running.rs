@@ -1,14 +1,17 @@
 //! One running server: open the store, serve, stop.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::serve::ListenerExt;
+use api::{Metrics, Surface};
 use chat::Chat;
-use ruma::ServerName;
+use ruma::{OwnedServerName, ServerName};
 use store::Db;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, task::JoinHandle};
 
-use crate::config::Settings;
+use crate::{
+    config::{Server, Settings},
+    web,
+};
 
 /// Why a server could not start: a sentence for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -19,57 +22,119 @@ pub struct StartError(String);
 pub struct Running {
     /// The address that it listens on.
     pub addr: SocketAddr,
-    chat: std::sync::Arc<Chat>,
-    serving: tokio::task::JoinHandle<()>,
+    /// The address of its metrics, if they are served.
+    pub metrics_addr: Option<SocketAddr>,
+    chat: Arc<Chat>,
+    serving: Vec<JoinHandle<()>>,
     timeout: Duration,
 }
 
 /// Opens the store, binds the address and serves until [`Running::stop`].
 ///
 /// # Errors
-/// A sentence for the operator: the address is taken, the data is in use, the server name is no name.
+/// A sentence for the operator: the address is taken, the data is in use, the server name cannot be used.
 pub async fn start(settings: Settings) -> Result<Running, StartError> {
-    let server = settings.server;
-    let name = ServerName::parse(&server.name)
-        .map_err(|_| StartError(format!("server.name: \"{}\" is not a server name", server.name)))?;
-    let db = Db::open_sqlite(&server.data).map_err(|error| StartError(error.to_string()))?;
-    let listener = TcpListener::bind(server.listen)
-        .await
-        .map_err(|error| StartError(format!("cannot listen on {}: {error}", server.listen)))?;
-    let addr = listener.local_addr().map_err(|error| StartError(error.to_string()))?;
-    let chat = Chat::open(db, chat::Env::system(), settings.rules, name.to_owned(), addr.ip().is_loopback())
-        .await
-        .map_err(|error| StartError(error.to_string()))?;
-    let service = api::router(chat.clone()).into_make_service_with_connect_info::<SocketAddr>();
-    let mut stopping = chat.shutdown.subscribe();
-    // Answers are small and urgent: waiting to fill a packet would cost up to 40 ms.
-    let listener = listener.tap_io(|connection| {
-        if let Err(error) = connection.set_nodelay(true) {
-            tracing::debug!(name: "server.nodelay", %error);
-        }
+    let Settings { own, rules } = settings;
+    let name = server_name(&own.server)?;
+    let (listener, addr) = bind(own.server.listen, "server.listen").await?;
+    let metrics_listener = match own.metrics.enabled {
+        true => Some(bind(own.metrics.listen, "metrics.listen").await?),
+        false => None,
+    };
+    let db = open_store(&own.server).await?;
+    let private = addr.ip().is_loopback() && own.server.trusted_proxies.is_empty();
+    let chat = Chat::open(db, chat::Env::system(), rules, name, private).await.map_err(refused)?;
+    let metrics = Metrics::default();
+    let surface = Surface {
+        assets: own.web.enabled.then(web::assets),
+        public_url: own.server.public_url,
+        trusted_proxies: own.server.trusted_proxies,
+        metrics: metrics.clone(),
+    };
+    let mut serving = vec![tokio::spawn(api::serve(listener, api::app(chat.clone(), surface), stopping(&chat)))];
+    let metrics_addr = metrics_listener.map(|(listener, addr)| {
+        serving.push(tokio::spawn(api::serve(listener, api::metrics_router(chat.clone(), metrics), stopping(&chat))));
+        addr
     });
-    let serving = tokio::spawn(async move {
-        let stopped = async move { drop(stopping.wait_for(|stopping| *stopping).await) };
-        if let Err(error) = axum::serve(listener, service).with_graceful_shutdown(stopped).await {
-            tracing::error!(name: "server.serve", %error, "the server stopped serving");
-        }
-    });
-    Ok(Running { addr, chat, serving, timeout: Duration::from_millis(server.shutdown_timeout_ms) })
+    Ok(Running { addr, metrics_addr, chat, serving, timeout: Duration::from_millis(own.server.shutdown_timeout_ms) })
 }
 
 impl Running {
     /// The rules, for tests that look behind the API.
-    pub fn chat(&self) -> &std::sync::Arc<Chat> {
+    pub fn chat(&self) -> &Arc<Chat> {
         &self.chat
     }
 
-    /// Accepts nothing new, lets open requests finish (not longer than `server.shutdown_timeout_ms`), closes the store.
-    pub async fn stop(mut self) {
-        self.chat.shutdown.send_replace(true);
-        if tokio::time::timeout(self.timeout, &mut self.serving).await.is_err() {
-            tracing::warn!(name: "server.stop", "connections were still open at the end of the shutdown timeout");
-            self.serving.abort();
-        }
-        self.chat.db.close().await;
+    /// Whether nobody has registered yet.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn is_new(&self) -> Result<bool, StartError> {
+        Ok(!store::accounts::users::any(&self.chat.db).await.map_err(refused)?)
     }
+
+    /// Accepts nothing new, lets what is open finish (not longer than `server.shutdown_timeout_ms`), closes the store.
+    pub async fn stop(self) {
+        let Self { chat, serving, timeout, .. } = self;
+        chat.shutdown.send_replace(true);
+        let aborts: Vec<_> = serving.iter().map(JoinHandle::abort_handle).collect();
+        let drained = async {
+            for task in serving {
+                task.await.ok();
+            }
+            // WebSockets hold a receiver of the signal until they have said goodbye.
+            chat.shutdown.closed().await;
+        };
+        if tokio::time::timeout(timeout, drained).await.is_err() {
+            tracing::warn!(name: "server.stop", "connections were still open at the end of the shutdown timeout");
+            aborts.iter().for_each(tokio::task::AbortHandle::abort);
+        }
+        chat.db.close().await;
+    }
+}
+
+/// The configured name, if the server may run under it.
+fn server_name(server: &Server) -> Result<OwnedServerName, StartError> {
+    let name = ServerName::parse(&server.name)
+        .map_err(|_| StartError(format!("server.name: \"{}\" is not a server name", server.name)))?;
+    if server.name == "localhost" && !server.listen.ip().is_loopback() {
+        return Err(StartError(format!(
+            "refusing to listen on {} without a server name: it becomes part of every user's id and can never change once \
+             people have joined, so set it first (--server-name NAME, or server.name), for example to your domain",
+            server.listen
+        )));
+    }
+    Ok(name)
+}
+
+async fn open_store(server: &Server) -> Result<Db, StartError> {
+    let db = Db::open_sqlite(&server.data).map_err(refused)?;
+    let kept = store::identity::server_name(&db, &server.name).await.map_err(refused)?;
+    if kept != server.name {
+        db.close().await;
+        return Err(StartError(format!(
+            "the data in {} belongs to the server \"{kept}\", and a server's name cannot change once people have joined: \
+             start it with --server-name {kept} (or server.name), or give \"{}\" a data directory of its own",
+            server.data.display(),
+            server.name
+        )));
+    }
+    Ok(db)
+}
+
+async fn bind(address: SocketAddr, key: &str) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |error| StartError(format!("cannot listen on {address} ({key}): {error}"));
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
+}
+
+/// Completes when the server begins to stop.
+fn stopping(chat: &Chat) -> impl Future<Output = ()> + Send + 'static {
+    let mut signal = chat.shutdown.subscribe();
+    async move { drop(signal.wait_for(|stopping| *stopping).await) }
+}
+
+fn refused(error: impl std::fmt::Display) -> StartError {
+    StartError(error.to_string())
 }

@@ -1,6 +1,9 @@
-//! Starting and stopping.
+//! Starting and stopping, as an operator does.
 
-use e2e::{Process, Server};
+use std::{sync::Arc, time::Duration};
+
+use e2e::{Process, Server, chatbook};
+use tempfile::TempDir;
 
 #[tokio::test]
 async fn a_server_answers_until_it_is_stopped() {
@@ -20,4 +23,108 @@ async fn a_killed_process_starts_again_on_its_data() {
     assert!(process.get("/_matrix/client/versions").try_send().await.is_err(), "it still answers");
     let process = process.restart().await;
     process.get("/_matrix/client/versions").ok().await;
+}
+
+#[tokio::test]
+async fn a_signal_stops_the_process_cleanly_although_a_connection_is_open() {
+    for signal in ["TERM", "INT"] {
+        let mut process = Process::spawn().await;
+        process.get("/_matrix/client/versions").ok().await;
+        let idle = tokio::net::TcpStream::connect(process.addr()).await.expect("it accepts");
+        process.signal(signal).await;
+        let status = tokio::time::timeout(Duration::from_secs(8), process.wait()).await.expect("it stops in time");
+        assert!(status.success(), "{signal}: {status}");
+        drop(idle);
+    }
+}
+
+#[tokio::test]
+async fn the_address_and_the_way_to_become_administrator_are_printed() {
+    let process = Process::spawn().await;
+    let printed = process.printed_within(Duration::from_secs(5), "Nobody has an account yet").await;
+    assert!(printed.contains(&format!("Chatbook listens on http://{}", process.addr())), "{printed}");
+    assert!(printed.contains("becomes the administrator"), "{printed}");
+}
+
+#[tokio::test]
+async fn a_second_process_on_the_same_data_is_refused() {
+    let process = Process::spawn().await;
+    let data = process.data().display().to_string();
+    let (code, _, error) = chatbook(&["serve", "--listen", "127.0.0.1:0", "--data", &data], &[]).await;
+    assert_eq!(code, 1, "{error}");
+    assert!(error.contains("is in use by another chatbook process"), "{error}");
+}
+
+#[tokio::test]
+async fn listening_beyond_loopback_without_a_server_name_is_refused() {
+    let data = TempDir::new().expect("a directory");
+    let data = data.path().join("never-made");
+    let path = data.display().to_string();
+    let (code, _, error) = chatbook(&["serve", "--listen", "0.0.0.0:0", "--data", &path], &[]).await;
+    assert_eq!(code, 1);
+    assert!(error.contains("without a server name") && error.contains("--server-name"), "{error}");
+    assert!(!data.exists(), "a refused start leaves data behind");
+}
+
+#[tokio::test]
+async fn a_server_name_cannot_change_once_somebody_has_joined() {
+    let data = Arc::new(TempDir::new().expect("a directory"));
+    let first = Process::spawn_in(data.clone(), &[("CHATBOOK_SERVER__NAME", "first.test")]).await;
+    drop(first);
+    // Nobody has joined: the name was a slip.
+    let second = Process::spawn_in(data.clone(), &[("CHATBOOK_SERVER__NAME", "second.test")]).await;
+    second.register("alice").await;
+    drop(second);
+    let path = data.path().display().to_string();
+    let (code, _, error) =
+        chatbook(&["serve", "--listen", "127.0.0.1:0", "--data", &path, "--server-name", "third.test"], &[]).await;
+    assert_eq!(code, 1);
+    assert!(error.contains("belongs to the server \"second.test\""), "{error}");
+}
+
+#[tokio::test]
+async fn a_wrong_setting_stops_the_start_and_is_named() {
+    let (code, _, error) = chatbook(&["serve", "--listen", "8008"], &[]).await;
+    assert_eq!((code, error.starts_with("chatbook: --listen: server.listen: ")), (1, true), "{error}");
+    let (code, _, error) = chatbook(&["serve"], &[("CHATBOOK_SERVER__PORT", "1")]).await;
+    assert_eq!((code, error.starts_with("chatbook: CHATBOOK_SERVER__PORT: ")), (1, true), "{error}");
+    let (code, _, error) = chatbook(&["serve", "--listen", "127.0.0.1:0"], &[("CHATBOOK_LOG__LEVEL", "loud=x")]).await;
+    assert_eq!((code, error.contains("log.level")), (1, true), "{error}");
+    let (code, _, error) = chatbook(&["serve", "--server-name", "not a name"], &[]).await;
+    assert_eq!((code, error.contains("\"not a name\" is not a server name")), (1, true), "{error}");
+}
+
+#[tokio::test]
+async fn an_address_that_is_taken_is_named() {
+    let process = Process::spawn().await;
+    let data = TempDir::new().expect("a directory");
+    let (address, path) = (process.addr().to_string(), data.path().display().to_string());
+    let (code, _, error) = chatbook(&["serve", "--listen", &address, "--data", &path], &[]).await;
+    assert_eq!(code, 1);
+    assert!(error.contains(&format!("cannot listen on {address}")), "{error}");
+}
+
+#[tokio::test]
+async fn chatbook_config_prints_a_file_that_serve_takes() {
+    let (code, sample, _) = chatbook(&["config"], &[]).await;
+    assert_eq!(code, 0);
+    assert!(sample.contains("[server]"), "{sample}");
+    let dir = Arc::new(TempDir::new().expect("a directory"));
+    let file = dir.path().join("chatbook.toml");
+    std::fs::write(&file, sample).expect("the file is written");
+    let process = Process::spawn_with(dir, &["--config", &file.display().to_string()]).await;
+    process.get("/_matrix/client/versions").ok().await;
+}
+
+#[tokio::test]
+async fn a_log_in_json_is_one_object_per_line_with_every_request_and_no_secret() {
+    let environment = [("CHATBOOK_LOG__FORMAT", "json"), ("CHATBOOK_LOG__LEVEL", "info,api=debug")];
+    let process = Process::spawn_in(Arc::new(TempDir::new().expect("a directory")), &environment).await;
+    process.get("/_matrix/client/v3/account/whoami?secret=inthequery").token("secretinaheader").send().await;
+    let log = process.logged_within(Duration::from_secs(5), "whoami").await;
+    let line = log.lines().find(|line| line.contains("whoami")).expect("the request is logged");
+    let line: e2e::Value = serde_json::from_str(line).expect("a line is JSON");
+    assert_eq!(line["fields"]["http.status"], 401);
+    assert_eq!(line["span"]["http.route"], "/_matrix/client/v3/account/whoami");
+    assert!(!log.contains("secret"), "{log}");
 }
