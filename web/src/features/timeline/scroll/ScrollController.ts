@@ -1,4 +1,5 @@
 /** Joins the keeper to the DOM: measures what is drawn, sets the scroll offset, and says which rows to draw. */
+import { flushSync } from "react-dom";
 import { ScrollKeeper, type KeptRow, type Slice } from "./ScrollKeeper";
 
 export interface Frame<Row extends KeptRow> extends Slice {
@@ -25,13 +26,18 @@ export class ScrollController<Row extends KeptRow> {
   private readonly keeper = new ScrollKeeper();
   private scroller: HTMLElement | undefined;
   private content: HTMLElement | undefined;
-  private readonly resized = new ResizeObserver(() => this.settle());
+  private readonly resized = new ResizeObserver(() => {
+    // When the viewport grows the browser may have moved the offset itself; that is no reader's move.
+    if (this.scroller?.clientHeight === this.height) this.noteMove();
+    this.settle();
+  });
   private observed = new WeakSet<Element>();
   private rows: readonly Row[] = [];
   private frame: Frame<Row> = { rows: [], start: 0, end: 0, padTop: 0, padBottom: 0, headroom: 0, atBottom: true, unseen: 0 };
   private width = 0;
   private height = 0;
-  private lastSet = -1;
+  /** The offset as last seen or set here; another one means that the reader has scrolled. */
+  private known = 0;
   private seenThrough: string | undefined;
   private glide = false;
 
@@ -60,6 +66,8 @@ export class ScrollController<Row extends KeptRow> {
 
   setRows(rows: readonly Row[]): void {
     if (rows === this.rows) return;
+    // The browser tells of scrolling only with the next frame; until then the place is still the one before.
+    this.noteMove();
     const last = this.rows.at(-1)?.key;
     // A message that arrives at the end glides in; anything else must not move at all.
     this.glide = this.keeper.atBottom && last !== undefined && rows.at(-1)?.key !== last && this.frame.end > 0;
@@ -81,7 +89,7 @@ export class ScrollController<Row extends KeptRow> {
       scroller.scrollTop = target;
       if (this.glide) this.animate(content, target - from);
     }
-    this.lastSet = scroller.scrollTop;
+    this.known = scroller.scrollTop;
     this.glide = false;
     this.report();
   }
@@ -121,11 +129,18 @@ export class ScrollController<Row extends KeptRow> {
     const { scroller } = this;
     if (!scroller) return;
     if (scroller.clientHeight !== this.height) return this.settle();
-    if (Math.abs(scroller.scrollTop - this.lastSet) < 1) return;
-    this.lastSet = -1;
-    this.keeper.moved(scroller.scrollTop);
-    if (!this.draw()) this.report();
+    if (!this.noteMove()) return;
+    // Drawn within the scroll event: a later commit could meet a newer offset and undo it.
+    if (!flushSync(() => this.draw())) this.report();
   };
+
+  private noteMove(): boolean {
+    const top = this.scroller?.scrollTop ?? this.known;
+    if (Math.abs(top - this.known) < 1) return false;
+    this.known = top;
+    this.keeper.moved(top);
+    return true;
+  }
 
   private readViewport(scroller: HTMLElement): void {
     const { clientWidth, clientHeight } = scroller;
