@@ -54,6 +54,11 @@ impl ApiError {
     pub fn too_large(message: impl Into<String>) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "M_TOO_LARGE", message)
     }
+    /// M_UNKNOWN (500), the cause for the log only.
+    pub fn internal(cause: &dyn std::fmt::Display) -> Self {
+        let message = "Something went wrong on the server.";
+        Self { cause: Some(cause.to_string()), ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, "M_UNKNOWN", message) }
+    }
     /// Adds a field to the body.
     #[must_use]
     pub fn with(mut self, field: &str, value: impl Into<Value>) -> Self {

@@ -1,14 +1,20 @@
 //! Chatbook's HTTP and WebSocket surface: a folder per area, a file per endpoint. Handlers extract, call `chat`, respond.
 
 mod account;
+mod directory;
 mod error;
+mod event;
 mod extract;
 mod filter;
 mod login;
+mod messages;
 mod metrics;
+mod rooms;
 mod router;
 mod serve;
 mod surface;
+mod sync;
+mod user_data;
 mod versions;
 mod web;
 mod well_known;

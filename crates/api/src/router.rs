@@ -9,7 +9,9 @@ use axum::{
     routing::get,
 };
 
-use crate::{account, error::ApiError, extract::App, filter, login, versions};
+use crate::{
+    account, directory, error::ApiError, extract::App, filter, login, messages, rooms, sync, user_data, versions,
+};
 
 /// Bodies of everything but uploads, bytes.
 const BODY_LIMIT: usize = 1024 * 1024;
@@ -21,6 +23,11 @@ pub fn router(chat: App) -> Router {
         .merge(account::routes())
         .merge(filter::routes())
         .merge(login::routes())
+        .merge(directory::routes())
+        .merge(messages::routes())
+        .merge(rooms::routes())
+        .merge(sync::routes())
+        .merge(user_data::routes())
         .route("/_matrix/{*rest}", axum::routing::any(unrecognized))
         .route("/_chatbook/{*rest}", axum::routing::any(unrecognized))
         .method_not_allowed_fallback(wrong_method)

@@ -1,22 +1,37 @@
 //! The rules of Chatbook. Knows neither HTTP nor SQL.
 
+pub mod account_data;
 pub mod accounts;
+mod canonical;
 pub mod config;
 mod env;
 mod error;
 pub mod filters;
+mod housekeeping;
+mod messages;
 pub mod passwords;
+pub mod presence;
 pub mod rate_limit;
+pub mod receipts;
+pub mod rooms;
 pub mod sessions;
+pub mod sync;
+pub mod to_device;
+pub mod typing;
 pub mod uia;
 
 use std::sync::Arc;
 
 pub use env::Env;
 pub use error::{Error, Result};
-use ruma::OwnedServerName;
-use store::Db;
-pub use store::Error as StoreError;
+pub use rooms::Room;
+use ruma::{OwnedServerName, UserId};
+use serde_json::{Map, Value};
+use store::{Db, log::Shard};
+pub use store::{
+    Error as StoreError,
+    log::{Event, Receipt},
+};
 
 /// What every rule works with. One per process, shared.
 pub struct Chat {
@@ -32,7 +47,12 @@ pub struct Chat {
     pub loopback_only: bool,
     /// Turns true once, when the server begins to stop: long-lived requests end themselves then.
     pub shutdown: tokio::sync::watch::Sender<bool>,
-    pub(crate) sessions: sessions::Cache,
+    /// The tail of the logs.
+    pub(crate) hub: Arc<sync::hub::Hub>,
+    pub(crate) rooms: Arc<rooms::Rooms>,
+    pub(crate) typing_rooms: dashmap::DashMap<Arc<str>, ()>,
+    pub(crate) presence: presence::Presence,
+    pub(crate) sessions: Arc<sessions::Cache>,
     pub(crate) filters: filters::Cache,
     /// Rate limits.
     pub rate_limits: rate_limit::RateLimits,
@@ -49,7 +69,27 @@ impl Chat {
         server_name: OwnedServerName,
         loopback_only: bool,
     ) -> Result<Arc<Self>> {
-        Ok(Arc::new(Self {
+        let hub = Arc::new(sync::hub::Hub::new(&db.heads().await?));
+        let rooms = Arc::new(rooms::Rooms::default());
+        let sessions = Arc::new(sessions::Cache::default());
+        let follower = {
+            let (hub, rooms, sessions) = (hub.clone(), rooms.clone(), sessions.clone());
+            move |records: &[Arc<store::log::Record>]| {
+                for (user_id, device_id) in hub.follow(&rooms, records) {
+                    if let Ok(user_id) = <&UserId>::try_from(user_id.as_ref()) {
+                        sessions.forget_device(user_id, &device_id);
+                    }
+                }
+            }
+        };
+        if db.follow(Box::new(follower)).await? != hub.cursors() {
+            return Err(Error::Store(StoreError::Refused("somebody wrote to the store while it was opened".into())));
+        }
+        let chat = Arc::new(Self {
+            hub,
+            rooms,
+            typing_rooms: dashmap::DashMap::new(),
+            presence: presence::Presence::default(),
             rate_limits: rate_limit::RateLimits::new(&config.rate_limits),
             passwords: passwords::Pool::new(&config.passwords),
             uia: uia::Sessions::default(),
@@ -59,8 +99,34 @@ impl Chat {
             server_name,
             loopback_only,
             shutdown: tokio::sync::watch::Sender::new(false),
-            sessions: sessions::Cache::default(),
+            sessions,
             filters: filters::Cache::default(),
-        }))
+        });
+        tokio::spawn(housekeeping::run(Arc::downgrade(&chat)));
+        Ok(chat)
+    }
+
+    /// The shard that a room lives in.
+    #[expect(clippy::unused_self, reason = "with more than one shard it depends on the store")]
+    pub(crate) fn room_shard(&self, _room_id: &str) -> Shard {
+        0
+    }
+
+    /// The shard that a user lives in.
+    #[expect(clippy::unused_self, reason = "with more than one shard it depends on the store")]
+    pub(crate) fn user_shard(&self, _user_id: &str) -> Shard {
+        0
+    }
+
+    /// The content of a member event of the user: the membership, and the names from the profile.
+    pub(crate) async fn member_content(&self, user_id: &UserId, membership: &str) -> Result<Map<String, Value>> {
+        let names = store::profiles::names(&self.db, user_id.as_str()).await?.unwrap_or_default();
+        let mut content = Map::from_iter([("membership".to_owned(), membership.into())]);
+        for (key, value) in [("displayname", names.displayname), ("avatar_url", names.avatar_url)] {
+            if let Some(value) = value {
+                content.insert(key.into(), value.into());
+            }
+        }
+        Ok(content)
     }
 }

@@ -46,6 +46,16 @@ pub struct Tokens {
     pub expires_in_ms: Option<i64>,
 }
 
+impl Session {
+    /// Refuses a request that names another user than the one who makes it.
+    ///
+    /// # Errors
+    /// M_FORBIDDEN.
+    pub fn check_self(&self, user_id: &str) -> Result<()> {
+        if self.user_id == user_id { Ok(()) } else { Err(Error::forbidden("This belongs to somebody else.")) }
+    }
+}
+
 /// Hashes a token.
 pub fn hash(token: &str) -> TokenHash {
     Sha256::digest(token.as_bytes()).into()

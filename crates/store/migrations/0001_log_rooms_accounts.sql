@@ -7,7 +7,7 @@ create table identity (id bigint not null primary key, server_name text not null
 -- One row per commit. `seq` is the sequence number of the first event in the payload, 0 if it has none.
 create table log (shard bigint not null, pos bigint not null, seq bigint not null, payload text not null, ts bigint not null, primary key (shard, pos)) clustered;
 
-create table room (shard bigint not null, room_id text not null, version text not null, creator text not null, seq bigint not null, count bigint not null, created_ts bigint not null, primary key (shard, room_id)) clustered;
+create table room (shard bigint not null, room_id text not null, version text not null, creator text not null, seq bigint not null, count bigint not null, pos bigint not null, created_ts bigint not null, primary key (shard, room_id)) clustered;
 
 create table event (
   shard bigint not null, room_id text not null, seq bigint not null, pos bigint not null,
@@ -20,10 +20,9 @@ create index event_state_seq on event (shard, room_id, seq) where state_key is n
 
 create table state (shard bigint not null, room_id text not null, type text not null, state_key text not null, seq bigint not null, pos bigint not null, primary key (shard, room_id, type, state_key)) clustered;
 
-create table member (shard bigint not null, room_id text not null, user_id text not null, membership text not null, seq bigint not null, pos bigint not null, forgotten bigint not null, primary key (shard, room_id, user_id)) clustered;
-
--- Projection of member in the user's shard: which rooms a user has anything to do with.
-create table user_room (shard bigint not null, user_id text not null, room_id text not null, membership text not null, forgotten bigint not null, primary key (shard, user_id, room_id)) clustered;
+-- Projection of member in the user's shard: which rooms a user has anything to do with. `pos` is in the room's shard: where
+-- this membership began.
+create table user_room (shard bigint not null, user_id text not null, room_id text not null, membership text not null, pos bigint not null, forgotten bigint not null, primary key (shard, user_id, room_id)) clustered;
 
 -- kind: m.read, m.read.private, or own (the sender of an event has read up to it). thread: '' for none.
 create table receipt (shard bigint not null, room_id text not null, user_id text not null, kind text not null, thread text not null, event_id text not null, seq bigint not null, count bigint not null, pos bigint not null, ts bigint not null, primary key (shard, room_id, user_id, kind, thread)) clustered;

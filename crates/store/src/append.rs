@@ -1,6 +1,9 @@
 //! Appending to the log inside the writer's transaction: check what the command was decided on, number, insert.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -9,8 +12,19 @@ use crate::{
     error::{Error, Result},
     log::{Commit, Event, Guard, NewEvent, Outcome, Record, RoomPart, TxnKey},
     value::Value,
-    writer::{Rooms, isolated, prepare},
+    writer::{isolated, prepare},
 };
+
+/// The last numbers of a room.
+#[derive(Debug, Clone, Copy, Default)]
+struct RoomHead {
+    seq: i64,
+    count: i64,
+    pos: i64,
+}
+
+/// The numbers of the rooms that a batch touches, written back once at its end.
+type Rooms = HashMap<(i64, Arc<str>), RoomHead>;
 
 /// The state of one batch: heads of its shards and rooms, and what it has appended.
 pub(crate) struct Appender<'a> {
@@ -47,9 +61,12 @@ impl<'a> Appender<'a> {
         for (shard, head) in &self.heads {
             prepare(self.connection, "update shard set head = $2 where shard = $1")?.execute(params![shard, head])?;
         }
-        for ((shard, room_id), (seq, count)) in &self.rooms {
-            prepare(self.connection, "update room set seq = $3, count = $4 where shard = $1 and room_id = $2")?
-                .execute(params![shard, room_id.as_ref(), seq, count])?;
+        for ((shard, room_id), RoomHead { seq, count, pos }) in &self.rooms {
+            prepare(
+                self.connection,
+                "update room set seq = $3, count = $4, pos = $5 where shard = $1 and room_id = $2",
+            )?
+            .execute(params![shard, room_id.as_ref(), seq, count, pos])?;
         }
         Ok(self.records)
     }
@@ -60,28 +77,29 @@ impl<'a> Appender<'a> {
         {
             prepare(
                 self.connection,
-                "insert into room (shard, room_id, version, creator, seq, count, created_ts)
-                 values ($1, $2, $3, $4, 0, 0, $5)",
+                "insert into room (shard, room_id, version, creator, seq, count, pos, created_ts)
+                 values ($1, $2, $3, $4, 0, 0, 0, $5)",
             )?
             .execute(params![commit.shard, room.room_id.as_ref(), version, creator, commit.ts])?;
-            self.rooms.insert((commit.shard, room.room_id.clone()), (0, 0));
+            self.rooms.insert((commit.shard, room.room_id.clone()), RoomHead::default());
         }
-        let numbers = commit.room.as_ref().map(|room| self.room_numbers(commit.shard, &room.room_id)).transpose()?;
+        let head = commit.room.as_ref().map(|room| self.room_head(commit.shard, &room.room_id)).transpose()?;
         if let Some(txn) = &commit.txn
             && let Some(event_id) = self.claim_txn(commit, txn)?
         {
             return Ok(Outcome::Duplicate { event_id });
         }
         let pos = self.next_pos(commit.shard)?;
-        let events = match (&commit.room, numbers) {
-            (Some(room), Some((seq, count))) => number(room, seq, count, pos),
+        let events = match (&commit.room, head) {
+            (Some(room), Some(head)) => {
+                let (events, head) = number(room, head, pos);
+                self.rooms.insert((commit.shard, room.room_id.clone()), head);
+                events
+            }
             _ => Vec::new(),
         };
         for event in &events {
             insert_event(self.connection, commit.shard, event)?;
-        }
-        if let (Some(room), Some(last)) = (&commit.room, events.last()) {
-            self.rooms.insert((commit.shard, room.room_id.clone()), (last.seq, last.count));
         }
         execute_late(self.connection, &commit.writes, pos, &events)?;
         let record = Arc::new(Record { shard: commit.shard, pos, events, changes: commit.changes.clone() });
@@ -102,17 +120,19 @@ impl<'a> Appender<'a> {
         Ok(head + 1)
     }
 
-    fn room_numbers(&mut self, shard: i64, room_id: &Arc<str>) -> Result<(i64, i64)> {
+    fn room_head(&mut self, shard: i64, room_id: &Arc<str>) -> Result<RoomHead> {
         let key = (shard, room_id.clone());
-        if let Some(numbers) = self.rooms.get(&key) {
-            return Ok(*numbers);
+        if let Some(head) = self.rooms.get(&key) {
+            return Ok(*head);
         }
-        let numbers = prepare(self.connection, "select seq, count from room where shard = $1 and room_id = $2")?
-            .query_row(params![shard, room_id.as_ref()], |row| Ok((row.get(0)?, row.get(1)?)))
+        let head = prepare(self.connection, "select seq, count, pos from room where shard = $1 and room_id = $2")?
+            .query_row(params![shard, room_id.as_ref()], |row| {
+                Ok(RoomHead { seq: row.get(0)?, count: row.get(1)?, pos: row.get(2)? })
+            })
             .optional()?
             .ok_or(Error::NoRoom)?;
-        self.rooms.insert(key, numbers);
-        Ok(numbers)
+        self.rooms.insert(key, head);
+        Ok(head)
     }
 
     /// Records the transaction id, or returns the event of the commit that had it first.
@@ -162,25 +182,26 @@ fn check_guards(connection: &Connection, shard: i64, room: &RoomPart) -> Result<
     Ok(())
 }
 
-fn number(room: &RoomPart, mut seq: i64, mut count: i64, pos: i64) -> Vec<Arc<Event>> {
+fn number(room: &RoomPart, mut head: RoomHead, pos: i64) -> (Vec<Arc<Event>>, RoomHead) {
+    head.pos = pos;
     let number_one = |new: &NewEvent| {
-        seq += 1;
-        count += i64::from(new.notifies);
+        head.seq += 1;
+        head.count += i64::from(new.notifies);
         Arc::new(Event {
             room_id: room.room_id.clone(),
-            seq,
+            seq: head.seq,
             pos,
             event_id: new.event_id.clone(),
             kind: new.kind.clone(),
             state_key: new.state_key.clone(),
             sender: new.sender.clone(),
             txn: new.txn.clone(),
-            count,
+            count: head.count,
             ts: new.ts,
             json: new.json.clone(),
         })
     };
-    room.events.iter().map(number_one).collect()
+    (room.events.iter().map(number_one).collect(), head)
 }
 
 fn insert_event(connection: &Connection, shard: i64, event: &Event) -> Result<()> {

@@ -152,6 +152,11 @@ impl Db {
         self.submit(Job::Commit { commit: Box::new(commit), reply }, answer).await
     }
 
+    /// The head position of each shard, by shard.
+    pub async fn heads(&self) -> Result<Vec<i64>> {
+        self.query("select head from shard order by shard", Vec::new(), |row| row.get(0)).await
+    }
+
     /// Calls `follower` with every record committed from now on, in order; returns the head position of each shard
     /// at that moment, by shard.
     pub async fn follow(&self, follower: Follower) -> Result<Vec<i64>> {

@@ -2,15 +2,23 @@
 //!
 //! Only this crate knows SQL. A file per table family holds the rows, their queries and the tests of both.
 
+pub mod account_data;
 pub mod accounts;
 mod append;
 mod db;
 mod dialect;
+pub mod directory;
 mod error;
+pub mod events;
 pub mod filters;
 pub mod identity;
 pub mod log;
 mod migrations;
+pub mod profiles;
+pub mod receipts;
+pub mod rooms;
+pub mod to_device;
+pub mod user_rooms;
 mod value;
 mod writer;
 

@@ -35,6 +35,7 @@ value_from! {
     &str => |v| Self::Text(v.to_owned()),
     &String => |v| Self::Text(v.clone()),
     String => |v| Self::Text(v),
+    &std::sync::Arc<str> => |v| Self::Text(v.as_ref().to_owned()),
     &[u8] => |v| Self::Blob(v.to_vec()),
     Vec<u8> => |v| Self::Blob(v),
 }
@@ -104,6 +105,17 @@ impl FromColumn for String {
 impl FromColumn for Vec<u8> {
     fn from_column(value: ValueRef<'_>) -> Result<Self, String> {
         value.as_blob().map(<[u8]>::to_vec).map_err(|e| e.to_string())
+    }
+}
+impl FromColumn for std::sync::Arc<str> {
+    fn from_column(value: ValueRef<'_>) -> Result<Self, String> {
+        value.as_str().map(Into::into).map_err(|e| e.to_string())
+    }
+}
+impl FromColumn for std::sync::Arc<serde_json::value::RawValue> {
+    fn from_column(value: ValueRef<'_>) -> Result<Self, String> {
+        let text = String::from_column(value)?;
+        serde_json::value::RawValue::from_string(text).map(Into::into).map_err(|e| e.to_string())
     }
 }
 impl<T: FromColumn> FromColumn for Option<T> {

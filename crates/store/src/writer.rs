@@ -3,7 +3,6 @@
 //! Group commit without timers: while one transaction is being synced, the next batch collects in the queue.
 
 use std::{
-    collections::HashMap,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -223,9 +222,6 @@ impl Drop for Transaction<'_> {
         }
     }
 }
-
-/// Numbers of the rooms that a batch touches, written back once at its end.
-pub(crate) type Rooms = HashMap<(i64, Arc<str>), (i64, i64)>;
 
 pub(crate) fn prepare<'a>(connection: &'a Connection, sql: &str) -> Result<rusqlite::CachedStatement<'a>> {
     Ok(connection.prepare_cached(&dialect::sqlite(sql))?)

@@ -1,0 +1,249 @@
+//! `GET /_matrix/client/unstable/org.chatbook.stream`: sync answers and requests over one WebSocket.
+//!
+//! There is no queue of frames: a frame is computed from the position that the socket has, when it can be written. A slow
+//! client gets fewer and larger frames, and costs no memory. Described in docs/websocket.md.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    extract::{
+        FromRequestParts, Request, State,
+        ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade},
+    },
+    response::Response,
+};
+use chat::{presence, sessions::Session, sync::changes};
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::time::{Instant, timeout};
+
+use super::{body::body, request, ws_methods};
+use crate::{
+    error::{ApiError, ApiResult},
+    extract::{App, Auth, Query, bearer, parse},
+};
+
+/// The largest frame that a client may send, bytes.
+const MAX_FRAME: usize = 256 * 1024;
+/// Buffers per socket, bytes: an idle one must cost little.
+const BUFFER: usize = 2048;
+/// How long a client has to say who it is.
+const AUTH_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often the server asks whether the client is there.
+const PING: Duration = Duration::from_secs(30);
+/// How long a silent client is kept.
+const SILENCE: Duration = Duration::from_secs(90);
+/// How long one frame may take to be written.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Requests of one socket that are under way at once; more wait in the client.
+const MAX_REQUESTS: usize = 64;
+
+/// Close codes: the WebSocket protocol's 1001 and 1009, ours in the private range, named after HTTP's.
+mod close {
+    pub(super) const GOING_AWAY: u16 = 1001;
+    pub(super) const PROTOCOL: u16 = 4400;
+    pub(super) const UNAUTHORIZED: u16 = 4401;
+    pub(super) const TIMEOUT: u16 = 4408;
+}
+
+#[derive(Deserialize, Default)]
+pub(crate) struct Parameters {
+    #[serde(default)]
+    access_token: String,
+    filter: Option<String>,
+    since: Option<String>,
+    #[serde(default)]
+    full_state: bool,
+    #[serde(default)]
+    set_presence: Option<presence::State>,
+}
+
+/// A request of the client.
+#[derive(Deserialize)]
+pub(super) struct Call {
+    pub(super) id: Value,
+    pub(super) method: String,
+    #[serde(default)]
+    pub(super) params: Option<Box<serde_json::value::RawValue>>,
+}
+
+/// Opens the stream. With an Authorization header its errors are plain HTTP; without one the first frame authenticates.
+pub(crate) async fn stream(
+    State(chat): State<App>,
+    upgrade: WebSocketUpgrade,
+    request: Request,
+) -> ApiResult<Response> {
+    let (mut parts, _) = request.into_parts();
+    let upgrade = upgrade
+        .protocols(["m.json"])
+        .read_buffer_size(BUFFER)
+        .write_buffer_size(0)
+        .max_message_size(MAX_FRAME)
+        .max_frame_size(MAX_FRAME);
+    if bearer(&parts).is_none() {
+        return Ok(upgrade.on_upgrade(move |socket| Box::pin(unauthenticated(chat, socket))));
+    }
+    let Auth(session) = Auth::from_request_parts(&mut parts, &chat).await?;
+    let Query(parameters) = Query::<Parameters>::from_request_parts(&mut parts, &chat).await?;
+    let request = open(&chat, &session, &parameters).await?;
+    let presence = parameters.set_presence;
+    Ok(upgrade.on_upgrade(move |socket| Box::pin(run(chat, socket, request, presence))))
+}
+
+async fn open(chat: &App, session: &Arc<Session>, parameters: &Parameters) -> ApiResult<changes::Request> {
+    let Parameters { since, filter, full_state, .. } = parameters;
+    request(chat, session, since.as_deref(), filter.as_deref(), *full_state).await
+}
+
+/// Waits for the frame that says who the client is.
+async fn unauthenticated(chat: App, mut socket: WebSocket) {
+    let first = match timeout(AUTH_TIMEOUT, socket.recv()).await {
+        Err(_) => return end(socket, close::TIMEOUT, "no authentication in time").await,
+        Ok(Some(Ok(Message::Text(text)))) => text,
+        Ok(_) => return end(socket, close::PROTOCOL, "the first frame has to authenticate").await,
+    };
+    let Ok(call) = parse::<Call>(first.as_bytes()) else {
+        return end(socket, close::PROTOCOL, "the first frame has to authenticate").await;
+    };
+    let authenticated = async {
+        if call.method != "auth" {
+            return Err(ApiError::new(axum::http::StatusCode::UNAUTHORIZED, "M_MISSING_TOKEN", "Authenticate first."));
+        }
+        let parameters: Parameters = parse(call.params.as_ref().map_or("{}", |params| params.get()).as_bytes())?;
+        let session = chat::sessions::authenticate(&chat, &parameters.access_token).await?;
+        Ok((open(&chat, &session, &parameters).await?, parameters.set_presence))
+    };
+    let (request, presence) = match authenticated.await {
+        Ok(authenticated) => authenticated,
+        Err(error) => {
+            let answer = json!({ "id": call.id, "error": error.into_body() });
+            write(&mut socket, answer.to_string()).await.ok();
+            return end(socket, close::UNAUTHORIZED, "not authenticated").await;
+        }
+    };
+    let session = &request.session;
+    let answer = json!({ "id": call.id, "result": { "user_id": session.user_id, "device_id": session.device_id } });
+    if write(&mut socket, answer.to_string()).await.is_ok() {
+        Box::pin(run(chat, socket, request, presence)).await;
+    }
+}
+
+/// Why a stream ends.
+enum End {
+    /// The client has gone, or cannot be written to.
+    Lost,
+    /// The server says why.
+    Close(u16, &'static str),
+}
+
+async fn run(chat: App, mut socket: WebSocket, request: changes::Request, presence: Option<presence::State>) {
+    let Ok(follower) = changes::Follower::new(Arc::clone(&chat), &request.session).await else {
+        return end(socket, close::GOING_AWAY, "the server cannot read your data").await;
+    };
+    let why = serve(&chat, &mut socket, request, &follower, presence).await;
+    follower.disconnected();
+    if let End::Close(code, reason) = why {
+        end(socket, code, reason).await;
+    }
+}
+
+async fn serve(
+    chat: &App,
+    socket: &mut WebSocket,
+    mut request: changes::Request,
+    follower: &changes::Follower,
+    presence: Option<presence::State>,
+) -> End {
+    let session = request.session.clone();
+    if let Some(since) = &request.since
+        && follower.acknowledge(&session.device_id, since).await.is_err()
+    {
+        return End::Close(close::GOING_AWAY, "the server cannot write");
+    }
+    let mut shutdown = chat.shutdown.subscribe();
+    let mut presence = presence.unwrap_or(presence::State::Online);
+    let mut calls = FuturesUnordered::new();
+    let mut heard = Instant::now();
+    let mut ping = tokio::time::interval_at(heard + PING, PING);
+    let mut first = true;
+    follower.seen(presence);
+    loop {
+        let mut news = std::pin::pin!(follower.news());
+        news.as_mut().enable();
+        let Ok(changes) = follower.changes(&request).await else {
+            return End::Close(close::GOING_AWAY, "the server cannot read your data");
+        };
+        if follower.is_gone(&session.device_id) {
+            return End::Close(close::UNAUTHORIZED, "signed out");
+        }
+        if first || !changes.is_empty() {
+            let Ok(frame) = body(&changes, &session, &request.filter) else { return End::Lost };
+            if write(socket, frame).await.is_err() {
+                return End::Lost;
+            }
+            first = false;
+            request.full_state = false;
+        }
+        request.since = Some(changes.next);
+        // Everything but news leaves the position as it is, so there is nothing to compute until some arrives.
+        loop {
+            tokio::select! {
+                () = &mut news => break,
+                Some(answer) = calls.next(), if !calls.is_empty() => {
+                    if write(socket, answer).await.is_err() {
+                        return End::Lost;
+                    }
+                }
+                frame = socket.recv(), if calls.len() < MAX_REQUESTS => {
+                    heard = Instant::now();
+                    match frame {
+                        Some(Ok(Message::Text(text))) => match parse::<Call>(text.as_bytes()) {
+                            Ok(call) => {
+                                if call.method == "presence" && let Some(state) = ws_methods::presence_of(&call) {
+                                    presence = state;
+                                }
+                                calls.push(ws_methods::answer(chat, &session, follower, call));
+                            }
+                            Err(_) => return End::Close(close::PROTOCOL, "a frame has to be {id, method, params}"),
+                        },
+                        Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                        Some(Ok(Message::Binary(_))) => return End::Close(close::PROTOCOL, "frames are text"),
+                        Some(Ok(Message::Close(_)) | Err(_)) | None => return End::Lost,
+                    }
+                }
+                _ = ping.tick() => {
+                    let expired = session.expires_ts.is_some_and(|expires| expires <= chat.env.now());
+                    if expired {
+                        return End::Close(close::UNAUTHORIZED, "the access token has expired");
+                    }
+                    if heard.elapsed() > SILENCE || send(socket, Message::Ping(Vec::new().into())).await.is_err() {
+                        return End::Lost;
+                    }
+                    follower.seen(presence);
+                }
+                _ = shutdown.changed() => return End::Close(close::GOING_AWAY, "the server is stopping"),
+            }
+        }
+    }
+}
+
+async fn write(socket: &mut WebSocket, frame: String) -> Result<(), ()> {
+    send(socket, Message::Text(frame.into())).await
+}
+
+async fn send(socket: &mut WebSocket, message: Message) -> Result<(), ()> {
+    match timeout(WRITE_TIMEOUT, socket.send(message)).await {
+        Ok(Ok(())) => Ok(()),
+        _ => Err(()),
+    }
+}
+
+/// Says goodbye, and gives the client a moment to answer.
+async fn end(mut socket: WebSocket, code: u16, reason: &'static str) {
+    let goodbye = Message::Close(Some(CloseFrame { code, reason: reason.into() }));
+    if send(&mut socket, goodbye).await.is_ok() {
+        let answer = async { while let Some(Ok(_)) = socket.recv().await {} };
+        timeout(Duration::from_secs(2), answer).await.ok();
+    }
+}

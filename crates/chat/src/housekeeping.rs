@@ -1,0 +1,38 @@
+//! What happens by the clock: typing and presence that run out, memory and rows that nobody needs any more.
+
+use std::{sync::Weak, time::Duration};
+
+use store::events;
+
+use crate::{Chat, presence, typing};
+
+/// Transaction ids are remembered so long, milliseconds: a client that retries later has given up before.
+const TXN_MS: i64 = 48 * 3_600_000;
+/// Log rows are kept so long, milliseconds: who has been away longer starts afresh from the projections.
+const LOG_MS: i64 = 14 * 24 * 3_600_000;
+/// Rounds between two clean-ups of memory and rows.
+const CLEAN_EVERY: u64 = 60;
+
+/// Runs until the server stops.
+pub(crate) async fn run(chat: Weak<Chat>) {
+    let mut round: u64 = 0;
+    loop {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let Some(chat) = chat.upgrade() else { return };
+        if *chat.shutdown.borrow() {
+            return;
+        }
+        round += 1;
+        let now = chat.env.now();
+        typing::expire(&chat, now);
+        presence::expire(&chat, now);
+        if round.is_multiple_of(CLEAN_EVERY) {
+            chat.rooms.evict(now);
+            chat.hub.evict(now);
+            let expired = vec![events::expire_txns(now - TXN_MS), events::expire_log(now - LOG_MS)];
+            if let Err(error) = chat.db.write(expired).await {
+                tracing::warn!(name: "store.expire", %error, "old rows could not be removed");
+            }
+        }
+    }
+}

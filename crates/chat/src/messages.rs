@@ -1,0 +1,65 @@
+//! What a message says of others: whom it mentions, and whether it raises their unread counts.
+
+use std::{borrow::Cow, collections::BTreeSet, sync::Arc};
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use store::log::Event;
+
+/// People that one message can mention.
+const MAX_MENTIONS: usize = 100;
+
+#[derive(Deserialize, Default)]
+struct Content<'a> {
+    #[serde(rename = "m.mentions", default)]
+    mentions: Option<Mentions>,
+    #[serde(rename = "m.relates_to", default, borrow)]
+    relates_to: Option<Relation<'a>>,
+    #[serde(default, borrow)]
+    msgtype: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize, Default)]
+struct Mentions {
+    #[serde(default)]
+    user_ids: Vec<Arc<str>>,
+    #[serde(default)]
+    room: bool,
+}
+
+#[derive(Deserialize)]
+struct Relation<'a> {
+    #[serde(default, borrow)]
+    rel_type: Option<Cow<'a, str>>,
+}
+
+/// Whether an event of this type and content raises unread counts: the default push rules for messages, without the
+/// notices and edits that they leave out.
+pub(crate) fn notifies(kind: &str, content: &RawValue) -> bool {
+    if !matches!(kind, "m.room.message" | "m.room.encrypted") {
+        return false;
+    }
+    let content = serde_json::from_str::<Content<'_>>(content.get()).unwrap_or_default();
+    let edit = content.relates_to.is_some_and(|relation| relation.rel_type.as_deref() == Some("m.replace"));
+    !edit && content.msgtype.as_deref() != Some("m.notice")
+}
+
+/// Whom content mentions (`m.mentions`), the sender aside; `@room` for everyone.
+pub(crate) fn mentions(sender: &str, content: &RawValue) -> Vec<Arc<str>> {
+    if !content.get().contains("m.mentions") {
+        return Vec::new();
+    }
+    let content = serde_json::from_str::<Content<'_>>(content.get()).unwrap_or_default();
+    let mentions = content.mentions.unwrap_or_default();
+    let users: BTreeSet<_> = mentions.user_ids.into_iter().filter(|user| user.as_ref() != sender).collect();
+    users.into_iter().take(MAX_MENTIONS).chain(mentions.room.then(|| "@room".into())).collect()
+}
+
+/// [`mentions`] of a stored event.
+pub(crate) fn mentioned(event: &Event) -> Vec<Arc<str>> {
+    if event.state_key.is_some() || !event.json.get().contains("m.mentions") {
+        return Vec::new();
+    }
+    let content = crate::rooms::room::content_as::<&RawValue>(event);
+    content.map(|content| mentions(&event.sender, content)).unwrap_or_default()
+}

@@ -1,0 +1,101 @@
+//! Read receipts and the fully-read marker.
+
+use serde_json::json;
+use store::{
+    events,
+    log::{Change, Commit, Receipt, RoomPart},
+};
+
+use crate::{Chat, Error, Result, account_data, rooms::send, sessions::Session};
+
+/// Which mark to move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// `m.read`: everyone may see it.
+    Read,
+    /// `m.read.private`: only the user's own devices.
+    ReadPrivate,
+    /// `m.fully_read`: where the user has read up to, as account data.
+    FullyRead,
+}
+
+impl Kind {
+    /// Reads the specification's name.
+    ///
+    /// # Errors
+    /// M_INVALID_PARAM.
+    pub fn parse(text: &str) -> Result<Self> {
+        match text {
+            "m.read" => Ok(Self::Read),
+            "m.read.private" => Ok(Self::ReadPrivate),
+            "m.fully_read" => Ok(Self::FullyRead),
+            _ => Err(Error::invalid("The receipt type has to be m.read, m.read.private or m.fully_read.")),
+        }
+    }
+}
+
+/// Moves a mark to an event. Marks never move backwards.
+///
+/// # Errors
+/// M_FORBIDDEN if the user is not in the room, M_NOT_FOUND if the event is not in it.
+pub async fn set(
+    chat: &Chat,
+    session: &Session,
+    room_id: &str,
+    kind: Kind,
+    event_id: &str,
+    thread: Option<&str>,
+) -> Result<()> {
+    let room = chat.room(room_id).await?.ok_or_else(send::not_in_room)?;
+    if !room.is_joined(session.user_id.as_str()) {
+        return Err(send::not_in_room());
+    }
+    if kind == Kind::FullyRead {
+        return account_data::put(
+            chat,
+            session.user_id.as_str(),
+            room_id,
+            "m.fully_read",
+            &json!({ "event_id": event_id }),
+        )
+        .await;
+    }
+    let recent = {
+        let inner = room.inner.read();
+        inner.ring.iter().rev().find(|event| event.event_id.as_ref() == event_id).cloned()
+    };
+    let event = match recent {
+        Some(event) => Some(event),
+        None => events::by_id(&chat.db, room.shard, room_id, event_id).await?,
+    };
+    let event = event.ok_or_else(|| Error::not_found("There is no such message in this room."))?;
+    let receipt = Receipt {
+        room_id: room.id.clone(),
+        user_id: session.user_id.as_str().into(),
+        kind: if kind == Kind::Read { "m.read" } else { "m.read.private" }.into(),
+        thread: thread.unwrap_or_default().into(),
+        event_id: event.event_id.clone(),
+        seq: event.seq,
+        count: event.count,
+        ts: chat.env.now(),
+    };
+    let key = (receipt.user_id.clone(), receipt.kind.clone(), receipt.thread.clone());
+    if room.inner.read().receipts.get(&key).is_some_and(|read| read.receipt.seq >= event.seq) {
+        return Ok(());
+    }
+    let mut writes = vec![store::receipts::put(room.shard, &receipt)];
+    if thread.is_none_or(|thread| thread == "main") {
+        writes.push(store::receipts::clear_mentions(room.shard, room_id, &receipt.user_id, event.seq));
+    }
+    let commit = Commit {
+        shard: room.shard,
+        ts: receipt.ts,
+        // No event, but the room has changed: whoever syncs from an older position looks at it.
+        room: Some(RoomPart { room_id: room.id.clone(), ..RoomPart::default() }),
+        changes: vec![Change::Receipt(receipt)],
+        writes,
+        ..Commit::default()
+    };
+    chat.db.commit(commit).await?;
+    Ok(())
+}

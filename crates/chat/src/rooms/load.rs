@@ -1,0 +1,109 @@
+//! The rooms that are in memory: loaded when first asked for, kept current by the tail, dropped when nobody asks.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use dashmap::DashMap;
+use ruma::RoomVersionId;
+use store::{events, receipts, rooms};
+
+use super::room::Room;
+use crate::{Chat, Error, Result, sync::hub::Hub};
+
+/// Events read into a fresh room's ring.
+const RECENT: i64 = 128;
+/// Rooms that nobody asked for so long are dropped, milliseconds.
+const IDLE_MS: i64 = 600_000;
+
+/// The rooms in memory.
+#[derive(Default)]
+pub(crate) struct Rooms {
+    loaded: DashMap<Arc<str>, Arc<Room>>,
+    /// One load at a time per room.
+    loading: DashMap<Arc<str>, Arc<tokio::sync::Mutex<()>>>,
+}
+
+impl Rooms {
+    /// The room if it is in memory.
+    pub(crate) fn peek(&self, room_id: &str) -> Option<Arc<Room>> {
+        self.loaded.get(room_id).map(|room| room.clone())
+    }
+
+    /// Drops rooms that nobody has asked for.
+    pub(crate) fn evict(&self, now: i64) {
+        self.loaded
+            .retain(|_, room| now - room.used_ts.load(Ordering::Relaxed) < IDLE_MS || Arc::strong_count(room) > 1);
+    }
+}
+
+impl Chat {
+    /// The room, if there is one.
+    pub async fn room(&self, room_id: &str) -> Result<Option<Arc<Room>>> {
+        if let Some(room) = self.rooms.peek(room_id) {
+            room.touch(self.env.now());
+            return Ok(Some(room));
+        }
+        let key: Arc<str> = room_id.into();
+        let lock = self.rooms.loading.entry(key.clone()).or_default().clone();
+        let guard = lock.lock().await;
+        let room = match self.rooms.peek(room_id) {
+            Some(room) => Ok(Some(room)),
+            None => load(self, &key).await,
+        };
+        drop(guard);
+        self.rooms.loading.remove_if(&key, |_, lock| Arc::strong_count(lock) <= 2);
+        room
+    }
+}
+
+async fn load(chat: &Chat, room_id: &Arc<str>) -> Result<Option<Arc<Room>>> {
+    let shard = chat.room_shard(room_id);
+    loop {
+        // What is committed from here on reaches the room through the tail's window, below.
+        let cursor = chat.hub.cursor(shard);
+        let Some(row) = rooms::get(&chat.db, shard, room_id).await? else { return Ok(None) };
+        let version = RoomVersionId::try_from(row.version.as_str()).ok();
+        let (version, rules) = version
+            .and_then(|version| version.rules().map(|rules| (version, rules)))
+            .ok_or_else(|| Error::Store(store::Error::Refused(format!("room version {} is not known", row.version))))?;
+        let room = Room::new(room_id.clone(), shard, version, rules);
+        fill(chat, &room).await?;
+        room.touch(chat.env.now());
+        let room = Arc::new(room);
+        if chat.hub.adopt(shard, cursor, |records| {
+            records.iter().for_each(|record| Hub::apply_to_room(&room, record));
+            chat.rooms.loaded.insert(room_id.clone(), room.clone());
+        }) {
+            return Ok(Some(room));
+        }
+    }
+}
+
+async fn fill(chat: &Chat, room: &Room) -> Result<()> {
+    let (db, shard, id) = (&chat.db, room.shard, room.id.as_ref());
+    let mut recent = events::before(db, shard, id, i64::MAX, 0, RECENT).await?;
+    let state = rooms::current_state(db, shard, id).await?;
+    let receipts = receipts::of_room(db, shard, id).await?;
+    let mentions = receipts::mentions(db, shard, id).await?;
+    recent.reverse();
+    let mut inner = room.inner.write();
+    if let Some(newest) = recent.last() {
+        (inner.seq, inner.count, inner.pos) = (newest.seq, newest.count, newest.pos);
+    }
+    // State and receipts are read after the events: what is newer than the newest event read here comes once more
+    // through the tail, and is the same.
+    let head = inner.seq;
+    inner.ring = recent.into();
+    state.into_iter().filter(|event| event.seq <= head).for_each(|event| inner.set_state(event, &room.rules));
+    for (receipt, pos) in receipts {
+        inner.receipt_log_from = inner.receipt_log_from.max(pos);
+        inner.pos = inner.pos.max(pos);
+        let key = (receipt.user_id.clone(), receipt.kind.clone(), receipt.thread.clone());
+        inner.receipts.insert(key, super::room::ReadUpTo { receipt, pos });
+    }
+    for (user_id, seq) in mentions {
+        if seq <= head {
+            inner.mentions.entry(user_id).or_default().push(seq);
+        }
+    }
+    Ok(())
+}

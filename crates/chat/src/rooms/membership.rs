@@ -1,0 +1,293 @@
+//! Joining, leaving, inviting, removing, banning. The authorization rules decide; this prepares what they look at.
+
+use std::sync::Arc;
+
+use ruma::{UserId, events::room::power_levels::UserPowerLevel};
+use serde_json::{Map, Value};
+use store::{
+    log::{Change, Commit},
+    user_rooms,
+};
+
+use super::{
+    room::{Room, content_as},
+    send::{self, Draft},
+};
+use crate::{Chat, Error, Result, sessions::Session};
+
+/// Joins the room, or knocks on it. Joining a room that one is in already changes nothing.
+///
+/// # Errors
+/// M_FORBIDDEN if the room does not let the user in, M_NOT_FOUND if there is no such room.
+pub async fn join(chat: &Chat, session: &Session, room_id: &str, reason: Option<String>) -> Result<()> {
+    let user_id = &session.user_id;
+    let room = chat.room(room_id).await?.ok_or_else(unknown)?;
+    if room.is_joined(user_id.as_str()) {
+        return Ok(());
+    }
+    let ties = chat.hot_user(user_id.as_str()).await?;
+    let joined = ties.inner.lock().rooms.values().filter(|tie| tie.membership == "join").count();
+    if joined >= chat.config.limits.rooms_per_user {
+        return Err(Error::forbidden("You are a member of too many rooms: leave one first."));
+    }
+    drop(ties);
+    let mut content = chat.member_content(user_id, "join").await?;
+    add_reason(&mut content, reason);
+    if let Some(voucher) = voucher(chat, &room, user_id).await? {
+        content.insert("join_authorised_via_users_server".into(), voucher.as_ref().into());
+    }
+    set(chat, room_id, user_id, user_id, &content).await
+}
+
+/// Asks to be let in.
+///
+/// # Errors
+/// M_FORBIDDEN if the room takes no knocks, M_NOT_FOUND if there is no such room.
+pub async fn knock(chat: &Chat, session: &Session, room_id: &str, reason: Option<String>) -> Result<()> {
+    chat.room(room_id).await?.ok_or_else(unknown)?;
+    let mut content = chat.member_content(&session.user_id, "knock").await?;
+    add_reason(&mut content, reason);
+    set(chat, room_id, &session.user_id, &session.user_id, &content).await
+}
+
+fn unknown() -> Error {
+    Error::not_found("There is no such room, or you may not know of it.")
+}
+
+/// Leaves the room, declines an invitation, or takes a knock back. Leaving twice changes nothing.
+///
+/// # Errors
+/// M_FORBIDDEN if the user has nothing to do with the room.
+pub async fn leave(chat: &Chat, user_id: &UserId, room_id: &str, reason: Option<String>) -> Result<()> {
+    let room = chat.room(room_id).await?.ok_or_else(send::not_in_room)?;
+    match room.membership(user_id.as_str()) {
+        Some("leave") => return Ok(()),
+        None => return Err(send::not_in_room()),
+        _ => {}
+    }
+    let mut content = Map::from_iter([("membership".to_owned(), "leave".into())]);
+    add_reason(&mut content, reason);
+    set(chat, room_id, user_id, user_id, &content).await
+}
+
+/// Invites somebody.
+///
+/// # Errors
+/// M_FORBIDDEN by the rules, M_NOT_FOUND if there is no such user.
+pub async fn invite(
+    chat: &Chat,
+    session: &Session,
+    room_id: &str,
+    user_id: &UserId,
+    reason: Option<String>,
+) -> Result<()> {
+    check_local(chat, user_id).await?;
+    let mut content = chat.member_content(user_id, "invite").await?;
+    add_reason(&mut content, reason);
+    set(chat, room_id, &session.user_id, user_id, &content).await
+}
+
+/// Removes somebody, or takes an invitation back.
+///
+/// # Errors
+/// M_FORBIDDEN by the rules, or if the user is not in the room.
+pub async fn kick(
+    chat: &Chat,
+    session: &Session,
+    room_id: &str,
+    user_id: &UserId,
+    reason: Option<String>,
+) -> Result<()> {
+    let room = chat.room(room_id).await?.ok_or_else(send::not_in_room)?;
+    if !room.is_joined(session.user_id.as_str()) {
+        return Err(send::not_in_room());
+    }
+    if !matches!(room.membership(user_id.as_str()), Some("join" | "invite" | "knock")) {
+        return Err(Error::forbidden("This person is not in the room."));
+    }
+    set_to(chat, session, room_id, user_id, "leave", reason).await
+}
+
+/// Bans somebody: removed, and kept out.
+///
+/// # Errors
+/// M_FORBIDDEN by the rules.
+pub async fn ban(
+    chat: &Chat,
+    session: &Session,
+    room_id: &str,
+    user_id: &UserId,
+    reason: Option<String>,
+) -> Result<()> {
+    set_to(chat, session, room_id, user_id, "ban", reason).await
+}
+
+/// Lifts a ban.
+///
+/// # Errors
+/// M_FORBIDDEN by the rules, or if the user is not banned.
+pub async fn unban(
+    chat: &Chat,
+    session: &Session,
+    room_id: &str,
+    user_id: &UserId,
+    reason: Option<String>,
+) -> Result<()> {
+    let room = chat.room(room_id).await?.ok_or_else(send::not_in_room)?;
+    if !room.is_joined(session.user_id.as_str()) {
+        return Err(send::not_in_room());
+    }
+    if room.membership(user_id.as_str()) != Some("ban") {
+        return Err(Error::forbidden("This person is not banned."));
+    }
+    set_to(chat, session, room_id, user_id, "leave", reason).await
+}
+
+/// Takes a room that one has left off one's lists.
+///
+/// # Errors
+/// M_UNKNOWN (400) while the user is in the room.
+pub async fn forget(chat: &Chat, session: &Session, room_id: &str) -> Result<()> {
+    let user_id: Arc<str> = session.user_id.as_str().into();
+    let room = chat.room(room_id).await?.ok_or_else(send::not_in_room)?;
+    match room.membership(&user_id) {
+        None => return Err(send::not_in_room()),
+        Some("leave" | "ban") => {}
+        Some(_) => return Err(Error::matrix(400, "M_UNKNOWN", "Leave the room before you forget it.")),
+    }
+    let shard = chat.user_shard(&user_id);
+    let commit = Commit {
+        shard,
+        ts: chat.env.now(),
+        writes: vec![user_rooms::forget(shard, &user_id, room_id)],
+        changes: vec![Change::Forgotten { user_id, room_id: room_id.into() }],
+        ..Commit::default()
+    };
+    chat.db.commit(commit).await?;
+    Ok(())
+}
+
+/// The ids of the rooms that the user is joined to.
+pub async fn joined_rooms(chat: &Chat, session: &Session) -> Result<Vec<Arc<str>>> {
+    let user = chat.hot_user(session.user_id.as_str()).await?;
+    let inner = user.inner.lock();
+    let joined = inner.rooms.iter().filter(|(_, tie)| tie.membership == "join");
+    Ok(joined.map(|(room, _)| room.clone()).collect())
+}
+
+/// Leaves every room and declines every invitation, as when an account ends.
+pub async fn leave_all(chat: &Chat, user_id: &UserId) -> Result<()> {
+    let rooms: Vec<_> = {
+        let user = chat.hot_user(user_id.as_str()).await?;
+        let inner = user.inner.lock();
+        let active = inner.rooms.iter().filter(|(_, tie)| matches!(tie.membership, "join" | "invite" | "knock"));
+        active.map(|(room, _)| room.clone()).collect()
+    };
+    for room_id in rooms {
+        leave(chat, user_id, &room_id, None).await?;
+    }
+    Ok(())
+}
+
+/// Shows a changed profile in every room that the user is in.
+pub async fn refresh_profile(chat: &Chat, user_id: &UserId) -> Result<()> {
+    let rooms: Vec<_> = {
+        let user = chat.hot_user(user_id.as_str()).await?;
+        let inner = user.inner.lock();
+        inner.rooms.iter().filter(|(_, tie)| tie.membership == "join").map(|(room, _)| room.clone()).collect()
+    };
+    for room_id in rooms {
+        let Some(room) = chat.room(&room_id).await? else { continue };
+        let current = room.state("m.room.member", user_id.as_str());
+        let mut content = current.and_then(|event| content_as::<Map<String, Value>>(&event)).unwrap_or_default();
+        for key in ["displayname", "avatar_url"] {
+            content.remove(key);
+        }
+        content.extend(chat.member_content(user_id, "join").await?);
+        match set(chat, &room_id, user_id, user_id, &content).await {
+            // Left meanwhile: nothing to show there.
+            Ok(()) | Err(Error::Forbidden(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+async fn set_to(
+    chat: &Chat,
+    session: &Session,
+    room_id: &str,
+    user_id: &UserId,
+    membership: &str,
+    reason: Option<String>,
+) -> Result<()> {
+    let mut content = Map::from_iter([("membership".to_owned(), membership.into())]);
+    add_reason(&mut content, reason);
+    set(chat, room_id, &session.user_id, user_id, &content).await
+}
+
+async fn set(
+    chat: &Chat,
+    room_id: &str,
+    sender: &UserId,
+    user_id: &UserId,
+    content: &Map<String, Value>,
+) -> Result<()> {
+    let draft = Draft::state("m.room.member", user_id.as_str(), content)?;
+    send::send(chat, room_id, sender, &draft).await?;
+    Ok(())
+}
+
+fn add_reason(content: &mut Map<String, Value>, reason: Option<String>) {
+    if let Some(reason) = reason {
+        content.insert("reason".into(), reason.into());
+    }
+}
+
+/// Refuses people that this server does not have: there is no federation.
+pub(crate) async fn check_local(chat: &Chat, user_id: &UserId) -> Result<()> {
+    let local = user_id.server_name() == chat.server_name;
+    if local && store::profiles::names(&chat.db, user_id.as_str()).await?.is_some() {
+        Ok(())
+    } else {
+        Err(Error::not_found(format!("There is nobody called {user_id} on this server.")))
+    }
+}
+
+/// In a room that members of certain other rooms may join: who vouches for the user, if the user is in one of those.
+async fn voucher(chat: &Chat, room: &Room, user_id: &UserId) -> Result<Option<Arc<str>>> {
+    #[derive(serde::Deserialize)]
+    struct JoinRules {
+        join_rule: String,
+        #[serde(default)]
+        allow: Vec<Allow>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Allow {
+        room_id: Option<String>,
+    }
+    let Some(rules) = room.state("m.room.join_rules", "") else { return Ok(None) };
+    let Some(rules) = content_as::<JoinRules>(&rules) else { return Ok(None) };
+    let restricted = matches!(rules.join_rule.as_str(), "restricted" | "knock_restricted");
+    if !restricted || room.membership(user_id.as_str()) == Some("invite") {
+        return Ok(None);
+    }
+    for allowed in rules.allow.iter().filter_map(|allow| allow.room_id.as_deref()).take(50) {
+        let Some(other) = chat.room(allowed).await? else { continue };
+        if other.is_joined(user_id.as_str()) {
+            return Ok(someone_who_may_invite(room));
+        }
+    }
+    Ok(None)
+}
+
+fn someone_who_may_invite(room: &Room) -> Option<Arc<str>> {
+    let inner = room.inner.read();
+    let needed = inner.power_levels.0.invite;
+    let members = inner.members().filter(|(_, event)| super::room::membership_of(event) == "join");
+    let mut able = members.filter(|(user, _)| {
+        <&UserId>::try_from(user.as_ref())
+            .is_ok_and(|user| inner.power_levels.0.for_user(user) >= UserPowerLevel::Int(needed))
+    });
+    able.next().map(|(user, _)| user.clone())
+}

@@ -1,0 +1,442 @@
+//! Sending an event: decide on the room's present state, append, and decide again if the state moved meanwhile.
+
+use std::sync::Arc;
+
+use ruma::UserId;
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+use store::{
+    log::{Change, Commit, Event, Guard, NewEvent, Outcome, RoomPart, TxnKey},
+    receipts, user_rooms,
+};
+
+use super::{
+    auth_rules::{self, Proposed},
+    room::{Inner, Room, content_as},
+};
+use crate::{Chat, Error, Result, canonical, messages, sessions::Session};
+
+/// The largest event, bytes of JSON. Client-Server API, "Size limits".
+pub(crate) const MAX_EVENT: usize = 65_536;
+/// Types, state keys and ids are at most so long, bytes.
+const MAX_KEY: usize = 255;
+/// How often a command is decided anew before its client is asked to come back.
+const ATTEMPTS: usize = 20;
+
+/// Sends a message under the device's transaction id and returns its event id.
+///
+/// # Errors
+/// M_FORBIDDEN, M_BAD_JSON, M_TOO_LARGE, M_LIMIT_EXCEEDED.
+pub async fn message(
+    chat: &Chat,
+    session: &Session,
+    room_id: &str,
+    kind: &str,
+    txn_id: &str,
+    content: Box<RawValue>,
+) -> Result<Arc<str>> {
+    if kind == "m.room.redaction" {
+        let redaction: Redaction = serde_json::from_str(content.get())
+            .map_err(|error| Error::matrix(400, "M_BAD_JSON", format!("This is no redaction: {error}.")))?;
+        return remove(chat, session, room_id, &redaction.redacts, txn_id, redaction.reason).await;
+    }
+    chat.rate_limits.check_message(&session.user_id)?;
+    let draft = Draft {
+        kind: kind.into(),
+        state_key: None,
+        content,
+        txn: Some((session.device_id.clone(), checked_txn(txn_id)?)),
+        redacts: None,
+    };
+    send(chat, room_id, &session.user_id, &draft).await
+}
+
+/// Sets a piece of the room's state and returns the event's id.
+///
+/// # Errors
+/// M_FORBIDDEN, M_BAD_JSON, M_TOO_LARGE, M_LIMIT_EXCEEDED; M_BAD_ALIAS for a main address that is not the room's.
+pub async fn state(
+    chat: &Chat,
+    session: &Session,
+    room_id: &str,
+    kind: &str,
+    state_key: &str,
+    content: Box<RawValue>,
+) -> Result<Arc<str>> {
+    chat.rate_limits.check_message(&session.user_id)?;
+    if kind == "m.room.create" {
+        return Err(Error::forbidden("A room is created once."));
+    }
+    if kind == "m.room.canonical_alias" && state_key.is_empty() {
+        check_aliases(chat, room_id, &content).await?;
+    }
+    let draft = Draft { kind: kind.into(), state_key: Some(state_key.into()), content, txn: None, redacts: None };
+    send(chat, room_id, &session.user_id, &draft).await
+}
+
+/// Removes the content of an event and returns the id of the redaction.
+///
+/// # Errors
+/// M_FORBIDDEN, M_NOT_FOUND, M_LIMIT_EXCEEDED.
+pub async fn remove(
+    chat: &Chat,
+    session: &Session,
+    room_id: &str,
+    event_id: &str,
+    txn_id: &str,
+    reason: Option<String>,
+) -> Result<Arc<str>> {
+    chat.rate_limits.check_message(&session.user_id)?;
+    // Versions before 11 have `redacts` beside the content, later ones in it; clients are given both.
+    let content = to_raw_value(&Redaction { redacts: event_id.to_owned(), reason });
+    let draft = Draft {
+        kind: "m.room.redaction".into(),
+        state_key: None,
+        content: content.map_err(|e| Error::invalid(e.to_string()))?,
+        txn: Some((session.device_id.clone(), checked_txn(txn_id)?)),
+        redacts: Some(event_id.into()),
+    };
+    redact(chat, room_id, &session.user_id, event_id, &draft).await
+}
+
+#[derive(Serialize, serde::Deserialize)]
+struct Redaction {
+    redacts: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+fn checked_txn(txn_id: &str) -> Result<Arc<str>> {
+    if txn_id.is_empty() || txn_id.len() > MAX_KEY {
+        return Err(Error::invalid("A transaction id has 1 to 255 bytes."));
+    }
+    Ok(txn_id.into())
+}
+
+async fn check_aliases(chat: &Chat, room_id: &str, content: &RawValue) -> Result<()> {
+    #[derive(serde::Deserialize)]
+    struct Content {
+        alias: Option<String>,
+        #[serde(default)]
+        alt_aliases: Vec<String>,
+    }
+    let content: Content = serde_json::from_str(content.get())
+        .map_err(|error| Error::matrix(400, "M_BAD_JSON", format!("The content is not valid: {error}.")))?;
+    for alias in content.alias.iter().filter(|alias| !alias.is_empty()).chain(&content.alt_aliases).take(100) {
+        let row = store::directory::alias(&chat.db, alias).await?;
+        if row.is_none_or(|row| row.room_id.as_ref() != room_id) {
+            return Err(Error::matrix(400, "M_BAD_ALIAS", format!("{alias} does not point to this room.")));
+        }
+    }
+    Ok(())
+}
+
+/// An event that a user wants to send.
+pub(crate) struct Draft {
+    /// Its type.
+    pub(crate) kind: Arc<str>,
+    /// Its state key, if it is a state event.
+    pub(crate) state_key: Option<Arc<str>>,
+    /// Its content.
+    pub(crate) content: Box<RawValue>,
+    /// The device and transaction id it is sent with.
+    pub(crate) txn: Option<(Arc<str>, Arc<str>)>,
+    /// The event that it redacts, if it is a redaction.
+    pub(crate) redacts: Option<Arc<str>>,
+}
+
+impl Draft {
+    /// A state event.
+    pub(crate) fn state(kind: &str, state_key: &str, content: &impl Serialize) -> Result<Self> {
+        let content = to_raw_value(content).map_err(|e| Error::invalid(e.to_string()))?;
+        Ok(Self { kind: kind.into(), state_key: Some(state_key.into()), content, txn: None, redacts: None })
+    }
+}
+
+/// Refuses what no event may be, whatever the room.
+pub(crate) fn check(draft: &Draft) -> Result<()> {
+    let too_large = |what: &str| Error::matrix(413, "M_TOO_LARGE", format!("The {what} is too large for an event."));
+    if draft.kind.is_empty() || draft.kind.len() > MAX_KEY {
+        return Err(too_large("type"));
+    }
+    if draft.state_key.as_ref().is_some_and(|key| key.len() > MAX_KEY) {
+        return Err(too_large("state key"));
+    }
+    if draft.content.get().len() > MAX_EVENT - 1024 {
+        return Err(too_large("content"));
+    }
+    if !draft.content.get().trim_start().starts_with('{') {
+        return Err(Error::matrix(400, "M_BAD_JSON", "The content has to be a JSON object."));
+    }
+    canonical::check(draft.content.get()).map_err(|reason| {
+        Error::matrix(400, "M_BAD_JSON", format!("The content is not allowed in an event: {reason}."))
+    })
+}
+
+/// Sends an event and returns its id. Under a transaction id that was used before, returns the first event's id.
+///
+/// # Errors
+/// M_NOT_FOUND for an unknown room, M_FORBIDDEN by the authorization rules, M_BAD_JSON, M_TOO_LARGE.
+pub(crate) async fn send(chat: &Chat, room_id: &str, sender: &UserId, draft: &Draft) -> Result<Arc<str>> {
+    check(draft)?;
+    for _ in 0..ATTEMPTS {
+        let room = chat.room(room_id).await?.ok_or_else(not_in_room)?;
+        let commit = {
+            let inner = room.inner.read();
+            if let Some(event_id) = unchanged(&inner, sender, draft) {
+                return Ok(event_id);
+            }
+            let guards = decide(&inner, &room, sender, draft)?;
+            prepare(chat, &room, &inner, sender, draft, guards)?
+        };
+        match chat.db.commit(commit).await {
+            Ok(Outcome::Committed(record)) => {
+                return record.events.first().map(|e| e.event_id.clone()).ok_or_else(busy);
+            }
+            Ok(Outcome::Duplicate { event_id }) => return Ok(event_id.into()),
+            Err(store::Error::Stale) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(busy())
+}
+
+/// What somebody hears of a room that is unknown or not theirs: the same, so that room ids cannot be probed.
+pub(crate) fn not_in_room() -> Error {
+    Error::forbidden("You are not a member of this room.")
+}
+
+pub(crate) fn busy() -> Error {
+    Error::RateLimited { retry_after_ms: 500 }
+}
+
+fn decide(inner: &Inner, room: &Room, sender: &UserId, draft: &Draft) -> Result<Vec<Guard>> {
+    match &draft.state_key {
+        None => auth_rules::check_message(inner, sender, &draft.kind),
+        Some(state_key) => {
+            let proposed = Proposed { sender, kind: &draft.kind, state_key: Some(state_key), content: &draft.content };
+            auth_rules::check_state(inner, &room.id, &room.rules, &proposed)
+        }
+    }
+}
+
+/// The event that already says the same under the same state key, by the same sender: setting it again changes nothing.
+fn unchanged(inner: &Inner, sender: &UserId, draft: &Draft) -> Option<Arc<str>> {
+    let current = inner.get(&draft.kind, draft.state_key.as_deref()?)?;
+    if current.sender.as_ref() != sender.as_str() {
+        return None;
+    }
+    let same = content_as::<serde_json::Value>(current)?
+        == serde_json::from_str::<serde_json::Value>(draft.content.get()).ok()?;
+    same.then(|| current.event_id.clone())
+}
+
+/// The commit that appends the event and its projections.
+pub(crate) fn prepare(
+    chat: &Chat,
+    room: &Room,
+    inner: &Inner,
+    sender: &UserId,
+    draft: &Draft,
+    guards: Vec<Guard>,
+) -> Result<Commit> {
+    let event = build(chat, &room.id, inner, sender, draft)?;
+    let mut commit = Commit { shard: room.shard, ts: event.ts, ..Commit::default() };
+    commit.txn = draft.txn.as_ref().map(|(device_id, txn_id)| TxnKey {
+        user_id: sender.as_str().into(),
+        device_id: device_id.clone(),
+        scope: format!("{} {}", room.id, draft.kind),
+        txn_id: txn_id.clone(),
+    });
+    project(chat, room, inner, &event, &draft.content, 0, &mut commit);
+    commit.room = Some(RoomPart { room_id: room.id.clone(), create: None, guards, events: vec![event] });
+    Ok(commit)
+}
+
+/// Adds to the commit what follows from its `n`-th event.
+pub(crate) fn project(
+    chat: &Chat,
+    room: &Room,
+    inner: &Inner,
+    event: &NewEvent,
+    content: &RawValue,
+    n: usize,
+    commit: &mut Commit,
+) {
+    match &event.state_key {
+        None => {
+            commit.writes.push(receipts::put_own(room.shard, &room.id, &event.sender, &event.event_id, n, event.ts));
+            for user_id in messages::mentions(&event.sender, content) {
+                commit.writes.push(receipts::mention(room.shard, &room.id, &user_id, n));
+            }
+        }
+        Some(user_id) if event.kind.as_ref() == "m.room.member" => {
+            let membership = membership_in(content);
+            if inner.membership(user_id) != Some(membership) {
+                commit.writes.push(user_rooms::put(chat.user_shard(user_id), user_id, &room.id, membership));
+            }
+        }
+        Some(_) => {}
+    }
+}
+
+fn membership_in(content: &RawValue) -> &'static str {
+    #[derive(serde::Deserialize)]
+    struct Content<'a> {
+        #[serde(borrow)]
+        membership: std::borrow::Cow<'a, str>,
+    }
+    let content = serde_json::from_str::<Content<'_>>(content.get()).ok();
+    content.map_or("leave", |content| crate::sync::user::membership(&content.membership))
+}
+
+#[derive(Serialize)]
+struct ClientEvent<'a> {
+    content: &'a RawValue,
+    event_id: &'a str,
+    origin_server_ts: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redacts: Option<&'a str>,
+    room_id: &'a str,
+    sender: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_key: Option<&'a str>,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unsigned: Option<Unsigned<'a>>,
+}
+
+#[derive(Serialize)]
+struct Unsigned<'a> {
+    prev_content: &'a RawValue,
+    prev_sender: &'a str,
+    replaces_state: &'a str,
+}
+
+/// Serializes the event, once: the same bytes are stored and go to every client.
+pub(crate) fn build(
+    chat: &Chat,
+    room_id: &Arc<str>,
+    inner: &Inner,
+    sender: &UserId,
+    draft: &Draft,
+) -> Result<NewEvent> {
+    build_as(chat, room_id, inner, sender, draft, &format!("${}", chat.env.ordered_id()))
+}
+
+/// [`build`] under a given id.
+pub(crate) fn build_as(
+    chat: &Chat,
+    room_id: &Arc<str>,
+    inner: &Inner,
+    sender: &UserId,
+    draft: &Draft,
+    event_id: &str,
+) -> Result<NewEvent> {
+    let ts = chat.env.now();
+    let replaced = draft.state_key.as_ref().and_then(|state_key| inner.get(&draft.kind, state_key));
+    let json = serialize(room_id, sender, draft, event_id, ts, replaced)?;
+    if json.get().len() > MAX_EVENT + 2048 {
+        return Err(Error::matrix(413, "M_TOO_LARGE", "The event is too large."));
+    }
+    Ok(NewEvent {
+        event_id: event_id.into(),
+        kind: draft.kind.clone(),
+        state_key: draft.state_key.clone(),
+        sender: sender.as_str().into(),
+        txn: draft.txn.clone(),
+        notifies: draft.state_key.is_none() && messages::notifies(&draft.kind, &draft.content),
+        ts,
+        json: json.into(),
+    })
+}
+
+fn serialize(
+    room_id: &str,
+    sender: &UserId,
+    draft: &Draft,
+    event_id: &str,
+    ts: i64,
+    replaced: Option<&Arc<Event>>,
+) -> Result<Box<RawValue>> {
+    let unsigned = replaced.and_then(|event| {
+        Some(Unsigned {
+            prev_content: content_as::<&RawValue>(event)?,
+            prev_sender: &event.sender,
+            replaces_state: &event.event_id,
+        })
+    });
+    let event = ClientEvent {
+        content: &draft.content,
+        event_id,
+        origin_server_ts: ts,
+        redacts: draft.redacts.as_deref(),
+        room_id,
+        sender: sender.as_str(),
+        state_key: draft.state_key.as_deref(),
+        kind: &draft.kind,
+        unsigned,
+    };
+    to_raw_value(&event).map_err(|e| Error::invalid(e.to_string()))
+}
+
+/// Removes the content of an event, by its sender or by somebody with the power to. Returns the redaction's id.
+///
+/// # Errors
+/// M_NOT_FOUND if there is no such event in the room, M_FORBIDDEN.
+pub(crate) async fn redact(
+    chat: &Chat,
+    room_id: &str,
+    sender: &UserId,
+    event_id: &str,
+    draft: &Draft,
+) -> Result<Arc<str>> {
+    check(draft)?;
+    for _ in 0..ATTEMPTS {
+        let room = chat.room(room_id).await?.ok_or_else(not_in_room)?;
+        if !room.is_joined(sender.as_str()) {
+            return Err(not_in_room());
+        }
+        let target = store::events::by_id(&chat.db, room.shard, room_id, event_id).await?;
+        let target = target.ok_or_else(|| Error::not_found("There is no such event in this room."))?;
+        let commit = {
+            let inner = room.inner.read();
+            let mut guards = auth_rules::check_message(&inner, sender, "m.room.redaction")?;
+            let powers = &inner.power_levels.0;
+            if target.sender.as_ref() != sender.as_str() && !powers.user_can_redact_event_of_other(sender) {
+                return Err(Error::forbidden("You do not have permission to remove other people's messages."));
+            }
+            guards.dedup();
+            let mut commit = prepare(chat, &room, &inner, sender, draft, guards)?;
+            let because = commit.room.as_ref().and_then(|part| part.events.first()).map(|event| event.json.clone());
+            let json: Arc<RawValue> = redacted(&room, &target, because.as_deref())?.into();
+            commit.writes.push(store::events::redact(room.shard, room_id, target.seq, json.get()));
+            commit.changes.push(Change::Redacted { room_id: room.id.clone(), seq: target.seq, json });
+            commit
+        };
+        match chat.db.commit(commit).await {
+            Ok(Outcome::Committed(record)) => {
+                return record.events.first().map(|e| e.event_id.clone()).ok_or_else(busy);
+            }
+            Ok(Outcome::Duplicate { event_id }) => return Ok(event_id.into()),
+            Err(store::Error::Stale) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(busy())
+}
+
+/// What a redaction leaves of an event, by the rules of the room's version.
+fn redacted(room: &Room, target: &Event, because: Option<&RawValue>) -> Result<Box<RawValue>> {
+    use ruma::canonical_json::{CanonicalJsonObject, CanonicalJsonValue, redact};
+    let broken = |e: &dyn std::fmt::Display| Error::Store(store::Error::Database(e.to_string().into()));
+    let event: CanonicalJsonObject = serde_json::from_str(target.json.get()).map_err(|e| broken(&e))?;
+    let mut left = redact(event, &room.rules.redaction, None).map_err(|e| broken(&e))?;
+    if let Some(because) = because {
+        let because: CanonicalJsonValue = serde_json::from_str(because.get()).map_err(|e| broken(&e))?;
+        let unsigned = CanonicalJsonObject::from_iter([("redacted_because".to_owned(), because)]);
+        left.insert("unsigned".to_owned(), CanonicalJsonValue::Object(unsigned));
+    }
+    to_raw_value(&left).map_err(|e| broken(&e))
+}

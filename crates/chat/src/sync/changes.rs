@@ -1,0 +1,364 @@
+//! `changes(user, since)`: the one function behind every way to sync. The transports only translate its answer.
+//!
+//! Rooms are read first and to-device messages last, so that keys sent before a message arrive with it or before it.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::Ordering},
+};
+
+use serde_json::value::RawValue;
+use store::{log::Event, to_device};
+
+use super::{
+    position::{Stamp, Token},
+    room_changes::{self, JoinedRoom, LeftRoom, Span},
+    user::{HotUser, Tie},
+};
+use crate::{
+    Chat, Result,
+    filters::Filter,
+    presence::{self, PresenceEvent},
+    sessions::Session,
+};
+
+/// To-device messages in one answer.
+const TO_DEVICE_LIMIT: i64 = 100;
+
+/// What a device asks for.
+pub struct Request {
+    /// Who asks.
+    pub session: Arc<Session>,
+    /// Where the device stands; none for everything.
+    pub since: Option<Token>,
+    /// What it wants to hear of.
+    pub filter: Arc<Filter>,
+    /// All of the rooms' state is wanted.
+    pub full_state: bool,
+}
+
+/// What is new to a device.
+#[derive(Debug)]
+pub struct Changes {
+    /// Where the device stands when it has taken this in.
+    pub next: Token,
+    /// Rooms that the user is in.
+    pub joined: Vec<(Arc<str>, JoinedRoom)>,
+    /// Rooms that the user is invited to, with some of their state.
+    pub invited: Vec<(Arc<str>, Vec<Arc<Event>>)>,
+    /// Rooms that the user has knocked on, with some of their state.
+    pub knocked: Vec<(Arc<str>, Vec<Arc<Event>>)>,
+    /// Rooms that the user has left.
+    pub left: Vec<(Arc<str>, LeftRoom)>,
+    /// Global account data, by type.
+    pub account_data: Vec<(Arc<str>, Arc<RawValue>)>,
+    /// Presence of people the user shares rooms with.
+    pub presence: Vec<PresenceEvent>,
+    /// Messages for the device, oldest first.
+    pub to_device: Vec<Arc<RawValue>>,
+}
+
+impl Changes {
+    /// Whether nothing is new.
+    pub fn is_empty(&self) -> bool {
+        self.joined.is_empty()
+            && self.invited.is_empty()
+            && self.knocked.is_empty()
+            && self.left.is_empty()
+            && self.account_data.is_empty()
+            && self.presence.is_empty()
+            && self.to_device.is_empty()
+    }
+}
+
+/// The parts of a user's state that an answer is made from, taken at one moment.
+struct Snapshot {
+    stamp: Stamp,
+    rooms: Vec<(Arc<str>, Tie)>,
+    typing: HashMap<Arc<str>, u64>,
+    presence: HashMap<Arc<str>, u64>,
+}
+
+/// What is new to the device since its token. Does not wait.
+pub async fn changes(chat: &Chat, user: &HotUser, request: &Request) -> Result<Changes> {
+    let until = chat.hub.cursors();
+    let since = request.since.as_ref();
+    // A stamp counts only for the instance that gave it out; otherwise everything that is in no log is told again.
+    let clock = since.map(|since| since.stamp).filter(|stamp| stamp.generation == user.generation).map(|s| s.clock);
+    let snapshot = candidates(chat, user, since, clock, &until, request.full_state).await?;
+    let mut answer = Changes {
+        next: Token { shards: until.clone(), to_device: 0, stamp: snapshot.stamp },
+        joined: Vec::new(),
+        invited: Vec::new(),
+        knocked: Vec::new(),
+        left: Vec::new(),
+        account_data: Vec::new(),
+        presence: Vec::new(),
+        to_device: Vec::new(),
+    };
+    // A position never goes back, even if a client brings one from before a restart that this node has yet to reach.
+    if let Some(since) = since {
+        for (next, since) in answer.next.shards.iter_mut().zip(&since.shards) {
+            *next = (*next).max(*since);
+        }
+    }
+    for (room_id, tie) in &snapshot.rooms {
+        room(chat, user, request, &snapshot, (room_id, tie), (&until, clock), &mut answer).await?;
+    }
+    let user_since = since.map(|since| position(&since.shards, chat.user_shard(&user.id)));
+    answer.account_data = account_data(user, "", user_since, &request.filter.account_data);
+    answer.presence = presence_events(chat, &snapshot, clock, request);
+    to_device(chat, user, request, &mut answer).await?;
+    Ok(answer)
+}
+
+fn position(shards: &[i64], shard: i64) -> i64 {
+    shards.get(shard as usize).copied().unwrap_or(0)
+}
+
+/// The rooms that can have news, and the user's stamp before they are looked at.
+async fn candidates(
+    chat: &Chat,
+    user: &HotUser,
+    since: Option<&Token>,
+    clock: Option<u64>,
+    until: &[i64],
+    full_state: bool,
+) -> Result<Snapshot> {
+    let (mut snapshot, touched) = {
+        let inner = user.inner.lock();
+        let stamp = Stamp { generation: user.generation, clock: inner.clock };
+        let touched = clock.filter(|_| !full_state).and_then(|clock| inner.touched_since(clock));
+        let all = || inner.rooms.iter().map(|(room, tie)| (room.clone(), tie.clone())).collect::<Vec<_>>();
+        let rooms = match (&touched, since) {
+            (Some(touched), _) => {
+                touched.iter().filter_map(|room| inner.rooms.get(room).map(|tie| (room.clone(), tie.clone()))).collect()
+            }
+            (None, _) => all(),
+        };
+        let newer = |map: &HashMap<Arc<str>, u64>| {
+            map.iter()
+                .filter(|(_, at)| clock.is_none_or(|clock| **at > clock))
+                .map(|(k, at)| (k.clone(), *at))
+                .collect()
+        };
+        let snapshot = Snapshot { stamp, rooms, typing: newer(&inner.typing), presence: newer(&inner.presence) };
+        (snapshot, touched.is_some())
+    };
+    let Some(since) = since.filter(|_| !touched && !full_state) else { return Ok(snapshot) };
+    let mut changed = Vec::new();
+    for shard in 0..until.len() as i64 {
+        let pos = position(&since.shards, shard);
+        let rooms = snapshot.rooms.iter().map(|(room, _)| room).filter(|room| chat.room_shard(room) == shard);
+        match chat.hub.changed_since(shard, pos, rooms) {
+            Some(rooms) => changed.extend(rooms),
+            None => changed.extend(store::user_rooms::changed_since(&chat.db, &user.id, shard, pos).await?),
+        }
+    }
+    let changed: std::collections::HashSet<Arc<str>> = changed.into_iter().collect();
+    let room_data = {
+        let inner = user.inner.lock();
+        let pos = position(&since.shards, chat.user_shard(&user.id));
+        inner.account_data.iter().filter(|(_, data)| data.pos > pos).map(|((room, _), _)| room.clone()).collect()
+    };
+    let room_data: std::collections::HashSet<Arc<str>> = room_data;
+    snapshot
+        .rooms
+        .retain(|(room, _)| changed.contains(room) || room_data.contains(room) || snapshot.typing.contains_key(room));
+    Ok(snapshot)
+}
+
+async fn room(
+    chat: &Chat,
+    user: &HotUser,
+    request: &Request,
+    snapshot: &Snapshot,
+    (room_id, tie): (&Arc<str>, &Tie),
+    (until, clock): (&[i64], Option<u64>),
+    answer: &mut Changes,
+) -> Result<()> {
+    let filter = &request.filter;
+    if tie.forgotten || !filter.room.admits_room(room_id) {
+        return Ok(());
+    }
+    let shard = chat.room_shard(room_id);
+    let until = position(until, shard);
+    let since = request.since.as_ref().map(|since| position(&since.shards, shard));
+    let begun = since.is_none_or(|since| tie.pos > since);
+    // The membership began after the moment that this answer speaks of: the next one has it.
+    if tie.pos > until {
+        return Ok(());
+    }
+    let left = matches!(tie.membership, "leave" | "ban");
+    if left && (!begun || (since.is_none() && !filter.room.include_leave)) {
+        return Ok(());
+    }
+    let Some(room) = chat.room(room_id).await? else { return Ok(()) };
+    let user_id = &user.id;
+    let fresh = begun && !left;
+    let mut span = Span { chat, user_id, filter, since, until, full_state: request.full_state, fresh };
+    match tie.membership {
+        "join" => {
+            let mut news = room_changes::joined(&span, &room).await?;
+            let user_since = request.since.as_ref().map(|since| position(&since.shards, chat.user_shard(user_id)));
+            let user_since = if fresh { None } else { user_since };
+            news.account_data = account_data(user, room_id, user_since, &filter.room.account_data.event);
+            if filter.room.ephemeral.event.admits("m.typing", None)
+                && (snapshot.typing.contains_key(room_id) || (clock.is_none() || fresh) && room.is_anyone_typing())
+            {
+                news.typing = Some(room.typing(chat.env.now()));
+            }
+            if news.any || !news.account_data.is_empty() || news.typing.is_some() {
+                answer.joined.push((room_id.clone(), news));
+            }
+        }
+        "invite" | "knock" if begun || request.full_state => {
+            let state = stripped_state(&room, user_id);
+            let list = if tie.membership == "invite" { &mut answer.invited } else { &mut answer.knocked };
+            list.push((room_id.clone(), state));
+        }
+        "leave" | "ban" => {
+            span.until = span.until.min(tie.pos);
+            answer.left.push((room_id.clone(), room_changes::left(&span, &room).await?));
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// What somebody who is not in the room is told of it. Client-Server API, "Stripped state".
+fn stripped_state(room: &crate::Room, user_id: &str) -> Vec<Arc<Event>> {
+    const TYPES: [&str; 7] = [
+        "m.room.create",
+        "m.room.name",
+        "m.room.avatar",
+        "m.room.topic",
+        "m.room.join_rules",
+        "m.room.canonical_alias",
+        "m.room.encryption",
+    ];
+    let inner = room.inner.read();
+    let mut state: Vec<_> = TYPES.iter().filter_map(|kind| inner.get(kind, "").cloned()).collect();
+    let own = inner.get("m.room.member", user_id).cloned();
+    let inviter = own.as_ref().and_then(|event| inner.get("m.room.member", &event.sender).cloned());
+    state.extend(inviter.filter(|event| event.state_key.as_deref() != Some(user_id)));
+    state.extend(own);
+    state
+}
+
+fn account_data(
+    user: &HotUser,
+    room_id: &str,
+    since: Option<i64>,
+    filter: &crate::filters::EventFilter,
+) -> Vec<(Arc<str>, Arc<RawValue>)> {
+    let inner = user.inner.lock();
+    let wanted = inner.account_data.iter().filter(|((room, kind), data)| {
+        room.as_ref() == room_id && data.pos > since.unwrap_or(0) && filter.admits(kind, None)
+    });
+    wanted.map(|((_, kind), data)| (kind.clone(), data.json.clone())).collect()
+}
+
+fn presence_events(chat: &Chat, snapshot: &Snapshot, clock: Option<u64>, request: &Request) -> Vec<PresenceEvent> {
+    let filter = &request.filter.presence;
+    if !filter.admits("m.presence", None) {
+        return Vec::new();
+    }
+    let now = chat.env.now();
+    let whom: Vec<Arc<str>> = match clock {
+        Some(_) => snapshot.presence.keys().cloned().collect(),
+        // A client that knows nothing yet is told of everyone who is here.
+        None => chat.presence.visible_to(chat, snapshot.rooms.iter().map(|(room, _)| room)),
+    };
+    whom.iter()
+        .filter(|user| filter.admits("m.presence", Some(user)))
+        .filter_map(|u| chat.presence.event(u, now))
+        .collect()
+}
+
+async fn to_device(chat: &Chat, user: &HotUser, request: &Request, answer: &mut Changes) -> Result<()> {
+    let device_id = &request.session.device_id;
+    let seen = request.since.as_ref().map_or(0, |since| since.to_device);
+    answer.next.to_device = seen;
+    let newest = user.inner.lock().to_device.get(device_id).copied();
+    let Some(newest) = newest.filter(|newest| *newest > seen) else { return Ok(()) };
+    let shard = chat.user_shard(&user.id);
+    let messages = to_device::after(&chat.db, shard, &user.id, device_id, seen, TO_DEVICE_LIMIT + 1).await?;
+    // All messages of one commit go together, since a token stands between commits.
+    let cut = match messages.get(TO_DEVICE_LIMIT as usize) {
+        Some(first_left) => {
+            let fits = messages.iter().take_while(|message| message.pos < first_left.pos).count();
+            if fits == 0 { messages.len() } else { fits }
+        }
+        None => messages.len(),
+    };
+    let last = messages.get(cut.wrapping_sub(1)).map_or(seen, |message| message.pos);
+    answer.next.to_device = if cut < messages.len() { last } else { last.max(newest) };
+    answer.to_device = messages.into_iter().take(cut).map(|message| message.json).collect();
+    Ok(())
+}
+
+/// The device has taken in everything up to its token: what it was sent by then need not be kept.
+pub async fn acknowledge(chat: &Chat, user: &HotUser, device_id: &str, token: &Token) -> Result<()> {
+    let waiting = user.inner.lock().to_device.contains_key(device_id);
+    if !waiting || token.to_device == 0 {
+        return Ok(());
+    }
+    let shard = chat.user_shard(&user.id);
+    let statement = to_device::acknowledge(shard, &user.id, device_id, token.to_device);
+    chat.db.write(vec![statement]).await?;
+    let mut inner = user.inner.lock();
+    if inner.to_device.get(device_id).is_some_and(|newest| *newest <= token.to_device) {
+        inner.to_device.remove(device_id);
+    }
+    Ok(())
+}
+
+/// A device that syncs: keeps the user in memory and waits for news.
+pub struct Follower {
+    user: super::user::UserGuard,
+    chat: Arc<Chat>,
+    /// The user's clock at the start: only a sign-out after it concerns this follower.
+    started: u64,
+}
+
+impl Follower {
+    /// Starts to follow.
+    pub async fn new(chat: Arc<Chat>, session: &Session) -> Result<Self> {
+        let user = chat.hot_user(session.user_id.as_str()).await?;
+        let started = user.inner.lock().clock;
+        Ok(Self { user, chat, started })
+    }
+
+    /// What is new, now.
+    pub async fn changes(&self, request: &Request) -> Result<Changes> {
+        changes(&self.chat, &self.user, request).await
+    }
+
+    /// [`acknowledge`]
+    pub async fn acknowledge(&self, device_id: &str, token: &Token) -> Result<()> {
+        acknowledge(&self.chat, &self.user, device_id, token).await
+    }
+
+    /// Completes at the next news. Call before [`Follower::changes`] and await it after, so that nothing falls between.
+    pub fn news(&self) -> tokio::sync::futures::Notified<'_> {
+        self.user.news.notified()
+    }
+
+    /// Whether the device was signed out.
+    pub fn is_gone(&self, device_id: &str) -> bool {
+        self.user.inner.lock().gone.get(device_id).is_some_and(|at| *at > self.started)
+    }
+
+    /// The user asks for news, as present as `state` says.
+    pub fn seen(&self, state: presence::State) {
+        presence::seen(&self.chat, &self.user, state);
+    }
+
+    /// A socket has closed: if it was the user's last, the user is gone sooner than one who polls.
+    pub fn disconnected(&self) {
+        if self.user.users.load(Ordering::Relaxed) == 1 {
+            presence::disconnected(&self.chat, &self.user);
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Following the logs and telling each device what is new to it.
+
+pub mod changes;
+pub(crate) mod hub;
+pub mod position;
+pub mod room_changes;
+pub(crate) mod user;

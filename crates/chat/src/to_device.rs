@@ -1,0 +1,54 @@
+//! Messages from device to device: in order, kept until acknowledged, sent once per transaction id.
+
+use std::collections::BTreeMap;
+
+use serde_json::{json, value::RawValue};
+use store::{
+    log::{Change, Commit, TxnKey},
+    to_device,
+};
+
+use crate::{Chat, Error, Result, sessions::Session};
+
+/// Messages in one request.
+const MAX_MESSAGES: usize = 10_000;
+/// The largest content, bytes of JSON.
+const MAX: usize = 65_536;
+
+/// Content by user and device; the device `*` stands for all of the user's devices.
+pub type Messages = BTreeMap<String, BTreeMap<String, Box<RawValue>>>;
+
+/// Queues the messages. Users and devices that do not exist are passed over, as the specification has it.
+///
+/// # Errors
+/// M_TOO_LARGE.
+pub async fn send(chat: &Chat, session: &Session, kind: &str, txn_id: &str, messages: &Messages) -> Result<()> {
+    let count: usize = messages.values().map(BTreeMap::len).sum();
+    if count > MAX_MESSAGES || kind.len() > 255 || messages.values().flatten().any(|(_, json)| json.get().len() > MAX) {
+        return Err(Error::matrix(413, "M_TOO_LARGE", "Too many or too large messages at once."));
+    }
+    let mut commit =
+        Commit { shard: chat.user_shard(session.user_id.as_str()), ts: chat.env.now(), ..Commit::default() };
+    commit.txn = Some(TxnKey {
+        user_id: session.user_id.as_str().into(),
+        device_id: session.device_id.clone(),
+        scope: format!("to_device {kind}"),
+        txn_id: txn_id.into(),
+    });
+    for (user_id, by_device) in messages {
+        let devices = to_device::devices(&chat.db, user_id).await?;
+        for (target, content) in by_device {
+            let json = json!({ "content": content, "sender": session.user_id, "type": kind }).to_string();
+            for device_id in devices.iter().filter(|device| target == "*" || device.as_ref() == target) {
+                let shard = chat.user_shard(user_id);
+                let idx = commit.writes.len() as i64;
+                commit.writes.push(to_device::put(shard, user_id, device_id, idx, &json));
+                commit
+                    .changes
+                    .push(Change::ToDevice { user_id: user_id.as_str().into(), device_id: device_id.clone() });
+            }
+        }
+    }
+    chat.db.commit(commit).await?;
+    Ok(())
+}

@@ -1,0 +1,86 @@
+//! Who is typing. Kept in memory only.
+
+use std::sync::Arc;
+
+use crate::{Chat, Error, Result, Room, sessions::Session};
+
+/// The longest that one notice lasts, milliseconds.
+const MAX_MS: i64 = 120_000;
+
+impl Room {
+    pub(crate) fn is_anyone_typing(&self) -> bool {
+        !self.inner.read().typing.is_empty()
+    }
+
+    /// Who is typing at `now`.
+    pub(crate) fn typing(&self, now: i64) -> Vec<Arc<str>> {
+        let inner = self.inner.read();
+        let mut users: Vec<_> =
+            inner.typing.iter().filter(|(_, until)| **until > now).map(|(user, _)| user.clone()).collect();
+        users.sort();
+        users
+    }
+}
+
+/// The user types for so many milliseconds, or has stopped (none).
+///
+/// # Errors
+/// M_FORBIDDEN if the user is not in the room.
+pub async fn set(chat: &Chat, session: &Session, room_id: &str, timeout_ms: Option<i64>) -> Result<()> {
+    let not_in_room = || Error::forbidden("You are not a member of this room.");
+    let room = chat.room(room_id).await?.ok_or_else(not_in_room)?;
+    let user_id: Arc<str> = session.user_id.as_str().into();
+    if !room.is_joined(&user_id) {
+        return Err(not_in_room());
+    }
+    let changed = {
+        let mut inner = room.inner.write();
+        match timeout_ms {
+            Some(timeout_ms) => {
+                let until = chat.env.now() + timeout_ms.clamp(1, MAX_MS);
+                chat.typing_rooms.insert(room.id.clone(), ());
+                inner.typing.insert(user_id, until).is_none()
+            }
+            None => inner.typing.remove(&user_id).is_some(),
+        }
+    };
+    if changed {
+        tell(chat, &room);
+    }
+    Ok(())
+}
+
+fn tell(chat: &Chat, room: &Room) {
+    for user in chat.hub.audience(&room.id) {
+        {
+            let mut inner = user.inner.lock();
+            inner.touch(&room.id);
+            let clock = inner.clock;
+            inner.typing.insert(room.id.clone(), clock);
+        }
+        user.wake();
+    }
+}
+
+/// Ends what has run out. Called every second or so.
+pub(crate) fn expire(chat: &Chat, now: i64) {
+    let rooms: Vec<_> = chat.typing_rooms.iter().map(|entry| entry.key().clone()).collect();
+    for room_id in rooms {
+        let Some(room) = chat.rooms.peek(&room_id) else {
+            chat.typing_rooms.remove(&room_id);
+            continue;
+        };
+        let (ended, empty) = {
+            let mut inner = room.inner.write();
+            let before = inner.typing.len();
+            inner.typing.retain(|_, until| *until > now);
+            (inner.typing.len() < before, inner.typing.is_empty())
+        };
+        if ended {
+            tell(chat, &room);
+        }
+        if empty {
+            chat.typing_rooms.remove(&room_id);
+        }
+    }
+}

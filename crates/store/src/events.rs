@@ -1,0 +1,110 @@
+//! Events of a room by number and by id.
+
+use std::sync::Arc;
+
+use crate::{
+    db::{Db, Stmt},
+    error::Result,
+    log::{Event, Shard},
+    params,
+    value::Row,
+};
+
+/// Reads `room_id, seq, pos, event_id, type, state_key, sender, device_id, txn_id, count, ts, json`.
+pub(crate) fn read(row: &Row<'_>) -> Result<Arc<Event>> {
+    let device_id: Option<Arc<str>> = row.get(7)?;
+    let txn_id: Option<Arc<str>> = row.get(8)?;
+    Ok(Arc::new(Event {
+        room_id: row.get(0)?,
+        seq: row.get(1)?,
+        pos: row.get(2)?,
+        event_id: row.get(3)?,
+        kind: row.get(4)?,
+        state_key: row.get(5)?,
+        sender: row.get(6)?,
+        txn: device_id.zip(txn_id),
+        count: row.get(9)?,
+        ts: row.get(10)?,
+        json: row.get(11)?,
+    }))
+}
+
+/// The event with this id in the room, if there is one.
+pub async fn by_id(db: &Db, shard: Shard, room_id: &str, event_id: &str) -> Result<Option<Arc<Event>>> {
+    let event = db
+        .query_opt(
+            "select room_id, seq, pos, event_id, type, state_key, sender, device_id, txn_id, count, ts, json from event
+             where shard = $1 and event_id = $2",
+            params![shard, event_id],
+            read,
+        )
+        .await?;
+    Ok(event.filter(|event| event.room_id.as_ref() == room_id))
+}
+
+/// At most `limit` events numbered below `seq` and committed after position `after_pos`, newest first.
+pub async fn before(
+    db: &Db,
+    shard: Shard,
+    room_id: &str,
+    seq: i64,
+    after_pos: i64,
+    limit: i64,
+) -> Result<Vec<Arc<Event>>> {
+    db.query(
+        "select room_id, seq, pos, event_id, type, state_key, sender, device_id, txn_id, count, ts, json from event
+         where shard = $1 and room_id = $2 and seq < $3 and pos > $4 order by seq desc limit $5",
+        params![shard, room_id, seq, after_pos, limit],
+        read,
+    )
+    .await
+}
+
+/// At most `limit` events numbered `seq` and above, oldest first.
+pub async fn from(db: &Db, shard: Shard, room_id: &str, seq: i64, limit: i64) -> Result<Vec<Arc<Event>>> {
+    db.query(
+        "select room_id, seq, pos, event_id, type, state_key, sender, device_id, txn_id, count, ts, json from event
+         where shard = $1 and room_id = $2 and seq >= $3 order by seq limit $4",
+        params![shard, room_id, seq, limit],
+        read,
+    )
+    .await
+}
+
+/// The number of the room's newest event at or before a position of the log, 0 if it has none.
+pub async fn seq_at(db: &Db, shard: Shard, room_id: &str, pos: i64) -> Result<i64> {
+    let seq = db
+        .query_opt(
+            "select seq from event where shard = $1 and room_id = $2 and pos <= $3 order by seq desc limit 1",
+            params![shard, room_id, pos],
+            |row| row.get(0),
+        )
+        .await?;
+    Ok(seq.unwrap_or(0))
+}
+
+/// Replaces an event's JSON by what a redaction leaves of it. A retry of its sending still finds it through `txn`.
+pub fn redact(shard: Shard, room_id: &str, seq: i64, json: &str) -> Stmt {
+    Stmt::new(
+        "update event set json = $4, device_id = null, txn_id = null where shard = $1 and room_id = $2 and seq = $3",
+        params![shard, room_id, seq, json],
+    )
+    .expect(1)
+}
+
+/// Removes transaction ids older than `ts` (milliseconds), at most a few thousand at a time.
+pub fn expire_txns(ts: i64) -> Stmt {
+    Stmt::new(
+        "delete from txn where (shard, user_id, device_id, scope, txn_id) in
+         (select shard, user_id, device_id, scope, txn_id from txn where ts < $1 limit 5000)",
+        params![ts],
+    )
+}
+
+/// Removes log rows older than `ts` (milliseconds), at most a few thousand at a time.
+pub fn expire_log(ts: i64) -> Stmt {
+    Stmt::new(
+        "delete from log where (shard, pos) in (select shard, pos from log where ts < $1 order by shard, pos limit 5000)",
+        params![ts],
+    )
+}

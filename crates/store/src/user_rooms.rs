@@ -1,0 +1,65 @@
+//! Which rooms a user has anything to do with.
+
+use std::sync::Arc;
+
+use crate::{
+    db::{Db, Stmt},
+    error::Result,
+    log::Shard,
+    params,
+    value::Value,
+};
+
+/// A user's tie to a room.
+#[derive(Debug, Clone)]
+pub struct UserRoomRow {
+    /// The room.
+    pub room_id: Arc<str>,
+    /// `join`, `invite`, `knock`, `leave` or `ban`.
+    pub membership: String,
+    /// Where in the room's log this membership began.
+    pub pos: i64,
+    /// Whether the user asked not to see it any more.
+    pub forgotten: bool,
+}
+
+/// The user's rooms.
+pub async fn of_user(db: &Db, shard: Shard, user_id: &str) -> Result<Vec<UserRoomRow>> {
+    db.query(
+        "select room_id, membership, pos, forgotten from user_room where shard = $1 and user_id = $2",
+        params![shard, user_id],
+        |row| {
+            Ok(UserRoomRow { room_id: row.get(0)?, membership: row.get(1)?, pos: row.get(2)?, forgotten: row.get(3)? })
+        },
+    )
+    .await
+}
+
+/// The user's rooms that changed after a position. `room_shard` is the shard of the rooms.
+pub async fn changed_since(db: &Db, user_id: &str, room_shard: Shard, pos: i64) -> Result<Vec<Arc<str>>> {
+    db.query(
+        "select r.room_id from user_room u join room r on r.room_id = u.room_id
+         where u.user_id = $1 and r.shard = $2 and r.pos > $3",
+        params![user_id, room_shard, pos],
+        |row| row.get(0),
+    )
+    .await
+}
+
+/// The membership begins with this commit.
+pub fn put(shard: Shard, user_id: &str, room_id: &str, membership: &str) -> Stmt {
+    Stmt::new(
+        "insert into user_room (shard, user_id, room_id, membership, pos, forgotten) values ($1, $2, $3, $4, $5, 0)
+         on conflict (shard, user_id, room_id) do update
+         set membership = excluded.membership, pos = excluded.pos, forgotten = 0",
+        params![shard, user_id, room_id, membership, Value::Pos],
+    )
+}
+
+/// The user does not want to see the room any more.
+pub fn forget(shard: Shard, user_id: &str, room_id: &str) -> Stmt {
+    Stmt::new(
+        "update user_room set forgotten = 1 where shard = $1 and user_id = $2 and room_id = $3",
+        params![shard, user_id, room_id],
+    )
+}
