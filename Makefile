@@ -1,0 +1,41 @@
+# make run    builds the web client and the server, and starts the server on http://127.0.0.1:8008
+# make test   everything that continuous integration checks
+
+SHELL := /bin/bash
+TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
+NODE_MODULES := web/node_modules/.package-lock.json
+
+.PHONY: run test web check-rust check-web check-browser deny
+
+run: web
+	exec cargo run --release --locked --package server -- serve
+
+test: web check-rust check-web check-browser
+	@echo "Everything passed."
+
+web: $(NODE_MODULES)
+	cd web && npm run build
+
+$(NODE_MODULES): web/package-lock.json
+	cd web && npm ci --no-audit --no-fund
+	@touch $@
+
+check-rust: web
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo test --locked --workspace
+
+check-web: $(NODE_MODULES)
+	cd web && npm run lint
+	cd web && npm run typecheck
+	cd web && npm test
+
+# The binary of the dev profile: check-rust has built most of it.
+check-browser: web
+	scripts/test-tools
+	cargo build --locked --package server
+	cd web && CHATBOOK_BIN=$(TARGET)/debug/chatbook npm run test:e2e
+
+# Licences, advisories and duplicates of the dependencies; needs `cargo install cargo-deny` and the network.
+deny:
+	cargo deny check
