@@ -159,9 +159,10 @@ fn update(chat: &Chat, user: &HotUser, now: i64, change: impl FnOnce(&mut Entry)
         change(&mut entry);
         before != (entry.state, entry.status.clone())
     };
-    if told {
-        tell(chat, user);
+    if !told {
+        return;
     }
+    tell(chat, user);
     if chat.presence.0.len() > MAX_ENTRIES {
         chat.presence.0.retain(|_, entry| entry.state != State::Offline || now - entry.seen_ts < OFFLINE_AFTER_MS);
     }
@@ -178,7 +179,7 @@ fn tell(chat: &Chat, user: &HotUser) {
                 {
                     let mut inner = other.inner.lock();
                     let clock = inner.tick();
-                    inner.presence.insert(user.id.clone(), clock);
+                    inner.presence.set(&user.id, clock);
                 }
                 other.wake();
             }

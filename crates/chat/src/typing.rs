@@ -56,7 +56,7 @@ fn tell(chat: &Chat, room: &Room) {
             let mut inner = user.inner.lock();
             inner.touch(&room.id);
             let clock = inner.clock;
-            inner.typing.insert(room.id.clone(), clock);
+            inner.typing.set(&room.id, clock);
         }
         user.wake();
     }

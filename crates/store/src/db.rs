@@ -211,8 +211,13 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection> {
     Ok(connection)
 }
 
-fn select<T>(connection: &Connection, sql: &str, params: &[Value], map: fn(&Row<'_>) -> Result<T>) -> Result<Vec<T>> {
-    let mut statement = connection.prepare_cached(&dialect::sqlite(sql))?;
+fn select<T>(
+    connection: &Connection,
+    sql: &'static str,
+    params: &[Value],
+    map: fn(&Row<'_>) -> Result<T>,
+) -> Result<Vec<T>> {
+    let mut statement = connection.prepare_cached(dialect::sqlite(sql))?;
     let mut rows = statement.query(rusqlite::params_from_iter(params))?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {

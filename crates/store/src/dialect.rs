@@ -1,10 +1,22 @@
 //! The few places where the engines differ. Queries are written once, with `$1` parameters and the three column types.
 
-use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use parking_lot::RwLock;
 
 /// Turns a query of this crate into SQLite's: `$1` would be a *named* parameter there, `?1` is the first one.
-pub(crate) fn sqlite(sql: &str) -> Cow<'_, str> {
-    if sql.contains('$') { Cow::Owned(sql.replace('$', "?")) } else { Cow::Borrowed(sql) }
+///
+/// Each query is a literal, so it is translated once and found by its address from then on.
+pub(crate) fn sqlite(sql: &'static str) -> &'static str {
+    static TRANSLATED: RwLock<BTreeMap<(usize, usize), &'static str>> = RwLock::new(BTreeMap::new());
+    if !sql.contains('$') {
+        return sql;
+    }
+    let key = (sql.as_ptr().addr(), sql.len());
+    if let Some(translated) = TRANSLATED.read().get(&key) {
+        return translated;
+    }
+    TRANSLATED.write().entry(key).or_insert_with(|| Box::leak(sql.replace('$', "?").into_boxed_str()))
 }
 
 /// Turns a migration of this crate into SQLite's.

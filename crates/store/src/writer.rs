@@ -223,6 +223,6 @@ impl Drop for Transaction<'_> {
     }
 }
 
-pub(crate) fn prepare<'a>(connection: &'a Connection, sql: &str) -> Result<rusqlite::CachedStatement<'a>> {
-    Ok(connection.prepare_cached(&dialect::sqlite(sql))?)
+pub(crate) fn prepare<'a>(connection: &'a Connection, sql: &'static str) -> Result<rusqlite::CachedStatement<'a>> {
+    Ok(connection.prepare_cached(dialect::sqlite(sql))?)
 }

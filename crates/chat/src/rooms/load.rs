@@ -95,6 +95,10 @@ async fn fill(chat: &Chat, room: &Room) -> Result<()> {
     inner.ring = recent.into();
     state.into_iter().filter(|event| event.seq <= head).for_each(|event| inner.set_state(event, &room.rules));
     for (receipt, pos) in receipts {
+        inner.count_read(&receipt);
+        if receipt.kind.as_ref() == "own" {
+            continue;
+        }
         inner.receipt_log_from = inner.receipt_log_from.max(pos);
         inner.pos = inner.pos.max(pos);
         let key = (receipt.user_id.clone(), receipt.kind.clone(), receipt.thread.clone());

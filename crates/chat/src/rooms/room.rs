@@ -65,6 +65,8 @@ pub(crate) struct Inner {
     /// The newest events, contiguous by `seq`.
     pub(crate) ring: VecDeque<Arc<Event>>,
     pub(crate) receipts: HashMap<ReceiptKey, ReadUpTo>,
+    /// Up to which event each user has read the main timeline, by receipts or by having sent it: (`seq`, `count`).
+    pub(crate) read: HashMap<Arc<str>, (i64, i64)>,
     pub(crate) receipt_log: VecDeque<(i64, ReceiptKey)>,
     /// Receipt changes at or before this position may have fallen out of `receipt_log`.
     pub(crate) receipt_log_from: i64,
@@ -86,6 +88,7 @@ impl Room {
             invited: 0,
             ring: VecDeque::new(),
             receipts: HashMap::new(),
+            read: HashMap::new(),
             receipt_log: VecDeque::new(),
             receipt_log_from: 0,
             mentions: HashMap::new(),
@@ -132,7 +135,10 @@ impl Room {
         for user_id in crate::messages::mentioned(event) {
             inner.mentions.entry(user_id).or_default().push(event.seq);
         }
-        inner.read_own(event);
+        // Who sends has read everything up to the event.
+        if event.state_key.is_none() {
+            inner.read_up_to(&event.sender, event.seq, event.count);
+        }
     }
 
     /// Takes in another change of the log at `pos`.
@@ -198,9 +204,7 @@ impl Inner {
         if self.receipts.get(&key).is_some_and(|current| current.receipt.seq >= receipt.seq) {
             return;
         }
-        if receipt.thread.is_empty() || receipt.thread.as_ref() == "main" {
-            self.read_mentions(&receipt.user_id, receipt.seq);
-        }
+        self.count_read(&receipt);
         self.receipt_log.push_back((pos, key.clone()));
         if self.receipt_log.len() > RECEIPT_LOG
             && let Some((dropped, _)) = self.receipt_log.pop_front()
@@ -210,21 +214,21 @@ impl Inner {
         self.receipts.insert(key, ReadUpTo { receipt, pos });
     }
 
-    /// Who sends has read everything up to the event.
-    fn read_own(&mut self, event: &Event) {
-        let key: ReceiptKey = (event.sender.clone(), "own".into(), "".into());
-        self.read_mentions(&event.sender, event.seq);
-        let receipt = Receipt {
-            room_id: event.room_id.clone(),
-            user_id: key.0.clone(),
-            kind: key.1.clone(),
-            thread: key.2.clone(),
-            event_id: event.event_id.clone(),
-            seq: event.seq,
-            count: event.count,
-            ts: event.ts,
-        };
-        self.receipts.insert(key, ReadUpTo { receipt, pos: event.pos });
+    /// A receipt for the main timeline moves what counts as unread.
+    pub(crate) fn count_read(&mut self, receipt: &Receipt) {
+        if receipt.thread.is_empty() || receipt.thread.as_ref() == "main" {
+            self.read_up_to(&receipt.user_id, receipt.seq, receipt.count);
+        }
+    }
+
+    fn read_up_to(&mut self, user_id: &Arc<str>, seq: i64, count: i64) {
+        self.read_mentions(user_id, seq);
+        match self.read.get_mut(user_id) {
+            Some(read) => *read = (*read).max((seq, count)),
+            None => {
+                self.read.insert(user_id.clone(), (seq, count));
+            }
+        }
     }
 
     fn read_mentions(&mut self, user_id: &str, seq: i64) {
@@ -253,17 +257,10 @@ impl Inner {
     }
 
     /// Messages and mentions that the user has not read: (notifications, highlights).
-    pub(crate) fn unread(&self, user_id: &Arc<str>) -> (i64, i64) {
-        let key = |kind: &str, thread: &str| (user_id.clone(), kind.into(), thread.into());
-        let read = [key("m.read", ""), key("m.read.private", ""), key("own", ""), key("m.read", "main")]
-            .iter()
-            .chain(&[key("m.read.private", "main")])
-            .filter_map(|key| self.receipts.get(key))
-            .map(|read| (read.receipt.seq, read.receipt.count))
-            .max();
+    pub(crate) fn unread(&self, user_id: &str) -> (i64, i64) {
         // Who has read nothing starts at the own join.
         let joined = || self.get("m.room.member", user_id).map(|event| (event.seq, event.count));
-        let (seq, count) = read.or_else(joined).unwrap_or((self.seq, self.count));
+        let (seq, count) = self.read.get(user_id).copied().or_else(joined).unwrap_or((self.seq, self.count));
         let mentions = |who: &str| {
             self.mentions.get(who).map_or(0, |unread| unread.iter().filter(|mention| **mention > seq).count() as i64)
         };

@@ -3,7 +3,7 @@
 //! Rooms are read first and to-device messages last, so that keys sent before a message arrive with it or before it.
 
 use std::{
-    collections::HashMap,
+    collections::HashSet,
     sync::{Arc, atomic::Ordering},
 };
 
@@ -75,8 +75,8 @@ impl Changes {
 struct Snapshot {
     stamp: Stamp,
     rooms: Vec<(Arc<str>, Tie)>,
-    typing: HashMap<Arc<str>, u64>,
-    presence: HashMap<Arc<str>, u64>,
+    typing: HashSet<Arc<str>>,
+    presence: HashSet<Arc<str>>,
 }
 
 /// What is new to the device since its token. Does not wait.
@@ -136,13 +136,8 @@ async fn candidates(
             }
             (None, _) => all(),
         };
-        let newer = |map: &HashMap<Arc<str>, u64>| {
-            map.iter()
-                .filter(|(_, at)| clock.is_none_or(|clock| **at > clock))
-                .map(|(k, at)| (k.clone(), *at))
-                .collect()
-        };
-        let snapshot = Snapshot { stamp, rooms, typing: newer(&inner.typing), presence: newer(&inner.presence) };
+        let (typing, presence) = (inner.typing.since(clock), inner.presence.since(clock));
+        let snapshot = Snapshot { stamp, rooms, typing, presence };
         (snapshot, touched.is_some())
     };
     let Some(since) = since.filter(|_| !touched && !full_state) else { return Ok(snapshot) };
@@ -155,16 +150,12 @@ async fn candidates(
             None => changed.extend(store::user_rooms::changed_since(&chat.db, &user.id, shard, pos).await?),
         }
     }
-    let changed: std::collections::HashSet<Arc<str>> = changed.into_iter().collect();
-    let room_data = {
-        let inner = user.inner.lock();
-        let pos = position(&since.shards, chat.user_shard(&user.id));
-        inner.account_data.iter().filter(|(_, data)| data.pos > pos).map(|((room, _), _)| room.clone()).collect()
-    };
-    let room_data: std::collections::HashSet<Arc<str>> = room_data;
+    let changed: HashSet<Arc<str>> = changed.into_iter().collect();
+    let pos = position(&since.shards, chat.user_shard(&user.id));
+    let room_data = user.inner.lock().rooms_with_data_since(pos);
     snapshot
         .rooms
-        .retain(|(room, _)| changed.contains(room) || room_data.contains(room) || snapshot.typing.contains_key(room));
+        .retain(|(room, _)| changed.contains(room) || room_data.contains(room) || snapshot.typing.contains(room));
     Ok(snapshot)
 }
 
@@ -204,7 +195,7 @@ async fn room(
             let user_since = if fresh { None } else { user_since };
             news.account_data = account_data(user, room_id, user_since, &filter.room.account_data.event);
             if filter.room.ephemeral.event.admits("m.typing", None)
-                && (snapshot.typing.contains_key(room_id) || (clock.is_none() || fresh) && room.is_anyone_typing())
+                && (snapshot.typing.contains(room_id) || (clock.is_none() || fresh) && room.is_anyone_typing())
             {
                 news.typing = Some(room.typing(chat.env.now()));
             }
@@ -253,10 +244,8 @@ fn account_data(
     filter: &crate::filters::EventFilter,
 ) -> Vec<(Arc<str>, Arc<RawValue>)> {
     let inner = user.inner.lock();
-    let wanted = inner.account_data.iter().filter(|((room, kind), data)| {
-        room.as_ref() == room_id && data.pos > since.unwrap_or(0) && filter.admits(kind, None)
-    });
-    wanted.map(|((_, kind), data)| (kind.clone(), data.json.clone())).collect()
+    let newer = inner.account_data_since(room_id, since.unwrap_or(0));
+    newer.filter(|(kind, _)| filter.admits(kind, None)).map(|(kind, data)| (kind.clone(), data.json.clone())).collect()
 }
 
 fn presence_events(chat: &Chat, snapshot: &Snapshot, clock: Option<u64>, request: &Request) -> Vec<PresenceEvent> {
@@ -266,7 +255,7 @@ fn presence_events(chat: &Chat, snapshot: &Snapshot, clock: Option<u64>, request
     }
     let now = chat.env.now();
     let whom: Vec<Arc<str>> = match clock {
-        Some(_) => snapshot.presence.keys().cloned().collect(),
+        Some(_) => snapshot.presence.iter().cloned().collect(),
         // A client that knows nothing yet is told of everyone who is here.
         None => chat.presence.visible_to(chat, snapshot.rooms.iter().map(|(room, _)| room)),
     };

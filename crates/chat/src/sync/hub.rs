@@ -292,7 +292,7 @@ fn apply_to_user(user: &HotUser, pos: i64, change: &Change) {
     match change {
         Change::AccountData { room_id, kind, json, .. } => {
             let data = AccountData { json: json.clone(), pos };
-            inner.account_data.insert((room_id.clone(), kind.clone()), data);
+            inner.set_account_data(room_id, kind, data);
             if !room_id.is_empty() {
                 inner.touch(room_id);
             }
@@ -346,7 +346,7 @@ async fn load(chat: &Chat, user_id: &Arc<str>) -> Result<Arc<HotUser>> {
             let mut inner = user.inner.lock();
             for row in data {
                 let data = AccountData { json: row.json, pos: row.pos };
-                inner.account_data.insert((row.room_id, row.kind), data);
+                inner.set_account_data(&row.room_id, &row.kind, data);
             }
             inner.to_device.extend(waiting);
         }

@@ -46,20 +46,45 @@ pub(crate) struct AccountData {
 pub(crate) struct Inner {
     pub(crate) clock: u64,
     pub(crate) rooms: HashMap<Arc<str>, Tie>,
-    /// By (room or empty, type).
-    pub(crate) account_data: HashMap<(Arc<str>, Arc<str>), AccountData>,
+    /// By room (or empty) and type.
+    account_data: HashMap<Arc<str>, HashMap<Arc<str>, AccountData>>,
+    /// The newest change of any account data.
+    pub(crate) account_data_pos: i64,
     /// The newest message that waits for each device.
     pub(crate) to_device: HashMap<Arc<str>, i64>,
     /// Rooms in the order they changed, by clock.
     touched: VecDeque<(u64, Arc<str>)>,
     /// Touches at or before this clock may be forgotten.
     touched_from: u64,
-    /// People whose presence changed, by clock.
-    pub(crate) presence: HashMap<Arc<str>, u64>,
-    /// Rooms where somebody began or ended typing, by clock.
-    pub(crate) typing: HashMap<Arc<str>, u64>,
+    /// People whose presence changed.
+    pub(crate) presence: Marks,
+    /// Rooms where somebody began or ended typing.
+    pub(crate) typing: Marks,
     /// Devices that were signed out, by clock.
     pub(crate) gone: HashMap<Arc<str>, u64>,
+}
+
+/// When, by the user's clock, each of some things last changed.
+#[derive(Default)]
+pub(crate) struct Marks {
+    at: HashMap<Arc<str>, u64>,
+    newest: u64,
+}
+
+impl Marks {
+    pub(crate) fn set(&mut self, what: &Arc<str>, clock: u64) {
+        self.newest = clock;
+        self.at.insert(what.clone(), clock);
+    }
+
+    /// What changed after `clock`; everything without one.
+    pub(crate) fn since(&self, clock: Option<u64>) -> HashSet<Arc<str>> {
+        if clock.is_some_and(|clock| self.newest <= clock) {
+            return HashSet::new();
+        }
+        let newer = |at: u64| clock.is_none_or(|clock| at > clock);
+        self.at.iter().filter(|(_, at)| newer(**at)).map(|(what, _)| what.clone()).collect()
+    }
 }
 
 /// Maps a stored membership to the five that the specification has.
@@ -82,11 +107,12 @@ impl HotUser {
             clock: 1,
             rooms: rooms.into_iter().map(tie).collect(),
             account_data: HashMap::new(),
+            account_data_pos: 0,
             to_device: HashMap::new(),
             touched: VecDeque::new(),
             touched_from: 1,
-            presence: HashMap::new(),
-            typing: HashMap::new(),
+            presence: Marks::default(),
+            typing: Marks::default(),
             gone: HashMap::new(),
         };
         Self {
@@ -116,12 +142,36 @@ impl HotUser {
 
     /// The content of account data, if set.
     pub(crate) fn account_data(&self, room_id: &str, kind: &str) -> Option<Arc<RawValue>> {
-        let inner = self.inner.lock();
-        inner.account_data.get(&(room_id.into(), kind.into())).map(|data| data.json.clone())
+        self.inner.lock().account_data.get(room_id)?.get(kind).map(|data| data.json.clone())
     }
 }
 
 impl Inner {
+    /// Sets account data.
+    pub(crate) fn set_account_data(&mut self, room_id: &Arc<str>, kind: &Arc<str>, data: AccountData) {
+        self.account_data_pos = self.account_data_pos.max(data.pos);
+        self.account_data.entry(room_id.clone()).or_default().insert(kind.clone(), data);
+    }
+
+    /// The account data of a room (or of none) that was set after a position.
+    pub(crate) fn account_data_since(
+        &self,
+        room_id: &str,
+        pos: i64,
+    ) -> impl Iterator<Item = (&Arc<str>, &AccountData)> {
+        let room = (self.account_data_pos > pos).then(|| self.account_data.get(room_id)).flatten();
+        room.into_iter().flatten().filter(move |(_, data)| data.pos > pos)
+    }
+
+    /// The rooms with account data that was set after a position.
+    pub(crate) fn rooms_with_data_since(&self, pos: i64) -> HashSet<Arc<str>> {
+        if self.account_data_pos <= pos {
+            return HashSet::new();
+        }
+        let newer = |data: &HashMap<_, AccountData>| data.values().any(|data| data.pos > pos);
+        self.account_data.iter().filter(|(_, data)| newer(data)).map(|(room, _)| room.clone()).collect()
+    }
+
     pub(crate) fn tick(&mut self) -> u64 {
         self.clock += 1;
         self.clock
