@@ -36,20 +36,19 @@ export function MemberList({ room, rows, scroller, loading }: MemberListProps): 
     scrollMargin: offset,
     initialRect: { width: 288, height: 800 },
   });
-  const people = rows.filter((row) => row.kind === "person").length;
   return (
     <section aria-label={t("members")}>
-      <div ref={list} className={styles.members} role="list" style={{ blockSize: virtual.getTotalSize() }}>
+      <div ref={list} className={styles.members} style={{ blockSize: virtual.getTotalSize() }}>
         {virtual.getVirtualItems().map((item) => {
           const row = rows[item.index];
           if (!row) return null;
           const style = { transform: `translateY(${item.start - offset}px)`, blockSize: item.size };
           return row.kind === "heading" ? (
-            <div key={item.key} className={styles.heading} style={style} role="presentation">
+            <div key={item.key} className={styles.heading} style={style}>
               <h3>{t(row.title, { count: row.count })}</h3>
             </div>
           ) : (
-            <div key={item.key} className={styles.memberRow} style={style} role="listitem" aria-setsize={people} aria-posinset={position(rows, item.index)}>
+            <div key={item.key} className={styles.memberRow} style={style}>
               <Person room={room} member={row.member} dim={row.dim} />
             </div>
           );
@@ -87,11 +86,4 @@ function Person({ room, member, dim }: { room: Room; member: RoomMember; dim: bo
       {side && <span className={styles.role}>{side}</span>}
     </button>
   );
-}
-
-/** The person's number among the people, headings not counted. */
-function position(rows: MemberRow[], index: number): number {
-  let n = 0;
-  for (let i = 0; i <= index; i++) if (rows[i]?.kind === "person") n++;
-  return n;
 }

@@ -5,6 +5,7 @@ import { useTranslation } from "react-i18next";
 import { BrandMark } from "@/components/Brand";
 import { IconButton } from "@/components/IconButton";
 import { Menu } from "@/components/Menu";
+import { VisuallyHidden } from "@/components/VisuallyHidden";
 import { PersonAvatar } from "@/matrix/avatars";
 import { useClient } from "@/matrix/ClientProvider";
 import { useConnection } from "@/matrix/TransportContext";
@@ -41,7 +42,8 @@ export function RoomListHeader({ onSignOut }: { onSignOut: () => void }): ReactE
           { label: t("signOut"), icon: "logout", separated: true, onSelect: onSignOut },
         ]}
       >
-        <button type="button" className={styles.me} aria-label={`${t("account")}: ${profile.name}`}>
+        <button type="button" className={styles.me}>
+          <VisuallyHidden>{`${t("account")}: ${profile.name}`}</VisuallyHidden>
           <PersonAvatar id={userId} name={profile.name} mxc={profile.avatar} size={34} presence={state === "online" ? "online" : "offline"} />
         </button>
       </Menu>

@@ -4,7 +4,7 @@ export function shortTime(ts: number, now = Date.now(), locale?: string): string
   const then = new Date(ts);
   const today = new Date(now);
   if (then.toDateString() === today.toDateString()) {
-    return new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(then);
+    return new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" }).format(then);
   }
   const midnight = new Date(today.getFullYear(), today.getMonth(), today.getDate()).getTime();
   if (ts < midnight && midnight - ts < 6 * 86_400_000) return new Intl.DateTimeFormat(locale, { weekday: "short" }).format(then);

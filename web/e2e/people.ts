@@ -1,0 +1,97 @@
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { readFileSync } from "node:fs";
+import { chromium } from "playwright-core";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import { expect } from "vitest";
+
+const PASSWORD = "correct horse battery";
+
+/** An account, made over the public API. */
+export interface Account {
+  name: string;
+  userId: string;
+  displayName: string;
+  token: string;
+  deviceId: string;
+  password: string;
+}
+
+export async function api<T = Record<string, unknown>>(url: string, method: string, path: string, token?: string, body?: unknown): Promise<T> {
+  const response = await fetch(`${url}/_matrix/client/v3${path}`, {
+    method,
+    headers: { "Content-Type": "application/json", ...(token ? { Authorization: `Bearer ${token}` } : {}) },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const answer = (await response.json()) as T & { errcode?: string; error?: string };
+  if (!response.ok && response.status !== 401) throw new Error(`${method} ${path}: ${response.status} ${answer.errcode} ${answer.error}`);
+  return answer;
+}
+
+export async function register(url: string, name: string, displayName: string): Promise<Account> {
+  const body = { username: name, password: PASSWORD };
+  const challenge = await api<{ session?: string }>(url, "POST", "/register", undefined, body);
+  const made = await api<{ user_id: string; access_token: string; device_id: string }>(url, "POST", "/register", undefined, {
+    ...body,
+    auth: { type: "m.login.dummy", session: challenge.session },
+  });
+  await api(url, "PUT", `/profile/${encodeURIComponent(made.user_id)}/displayname`, made.access_token, { displayname: displayName });
+  return { name, userId: made.user_id, displayName, token: made.access_token, deviceId: made.device_id, password: PASSWORD };
+}
+
+export function launch(): Promise<Browser> {
+  const executablePath = process.env["CHROMIUM"] ?? ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
+  if (!executablePath) throw new Error("no Chromium found: install it or set CHROMIUM to its path");
+  return chromium.launch({
+    executablePath,
+    args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+  });
+}
+
+/** A window whose page errors and policy violations are collected; `errors` must stay empty. */
+export interface Window {
+  page: Page;
+  errors: string[];
+}
+
+export async function openWindow(browser: Browser, options: BrowserContextOptions): Promise<Window> {
+  const context = await browser.newContext({ locale: "en-GB", reducedMotion: "reduce", ...options });
+  context.setDefaultTimeout(30_000);
+  const page = await context.newPage();
+  const errors: string[] = [];
+  page.on("pageerror", (error) => errors.push(String(error)));
+  page.on("console", (message) => {
+    // A refused request is a line of its own in the console; whether it matters, the tests say.
+    if (message.type() === "error" && /Content Security Policy|Refused to|Uncaught/.test(message.text())) errors.push(message.text());
+  });
+  return { page, errors };
+}
+
+export async function signIn(page: Page, url: string, account: Account): Promise<void> {
+  await page.goto(url);
+  await page.getByLabel("Name").fill(account.name);
+  await page.getByLabel("Password", { exact: true }).fill(account.password);
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
+  await page.getByRole("navigation", { name: "Chats" }).waitFor();
+}
+
+/** Writes into the open room as a person does. */
+export async function write(page: Page, text: string): Promise<void> {
+  const field = page.getByRole("combobox", { name: "Message" });
+  await field.fill(text);
+  await field.press("Enter");
+}
+
+const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+/** Fails with every accessibility violation on the page as it is painted, contrast included. */
+export async function expectAccessiblePage(page: Page, where: string): Promise<void> {
+  // Evaluated, not added as a <script>: the page's policy forbids those.
+  await page.evaluate(axeSource);
+  const violations = await page.evaluate(async () => {
+    const axe = (globalThis as unknown as { axe: { run(): Promise<{ violations: { id: string; nodes: { html: string; failureSummary?: string }[] }[] }> } }).axe;
+    const found = await axe.run();
+    return found.violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => `${node.html} ${node.failureSummary ?? ""}`).join(" | ")}`);
+  });
+  expect(violations, where).toEqual([]);
+}

@@ -1,0 +1,42 @@
+import { ClientEvent, createClient, SyncState } from "matrix-js-sdk";
+import type { MatrixClient, Room } from "matrix-js-sdk";
+import type { Account } from "./people";
+
+const quiet = { trace() {}, debug() {}, info() {}, warn() {}, error() {}, getChild: () => quiet };
+
+/** A person on a Matrix SDK over plain /sync: no part of our client is involved. */
+export async function startSdk(url: string, account: Account): Promise<MatrixClient> {
+  const client = createClient({ baseUrl: url, userId: account.userId, accessToken: account.token, deviceId: account.deviceId, logger: quiet });
+  const ready = new Promise<void>((resolve) => {
+    const onSync = (state: SyncState): void => {
+      if (state !== SyncState.Prepared) return;
+      client.off(ClientEvent.Sync, onSync);
+      resolve();
+    };
+    client.on(ClientEvent.Sync, onSync);
+  });
+  await client.startClient({ initialSyncLimit: 50 });
+  await ready;
+  return client;
+}
+
+/** Waits until `check` gives something; looks again whenever the client hears anything, and each quarter second. */
+export async function until<T>(what: string, check: () => T | undefined | null | false, timeoutMs = 30_000): Promise<T> {
+  const deadline = Date.now() + timeoutMs;
+  for (;;) {
+    const value = check();
+    if (value) return value;
+    if (Date.now() > deadline) throw new Error(`waited in vain for: ${what}`);
+    await new Promise((wake) => setTimeout(wake, 250));
+  }
+}
+
+/** Every message body of the room in the server's order, all of its history. */
+export function bodiesOf(room: Room): string[] {
+  return room
+    .getLiveTimeline()
+    .getEvents()
+    .filter((event) => event.getType() === "m.room.message")
+    .map((event) => String(event.getContent()["body"]));
+}
+
