@@ -1,6 +1,6 @@
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { api, expectAccessiblePage, launch, openWindow, register, signIn } from "./people";
+import { api, expectAccessiblePage, launch, messageField, openWindow, register, signIn } from "./people";
 import type { Account } from "./people";
 import { startServer } from "./server";
 import type { TestServer } from "./server";
@@ -61,7 +61,7 @@ test("a link into a room opens it, and offers joining to who is not in it", asyn
   const alias = `#party:${cleo.userId.split(":").slice(1).join(":")}`;
   await page.goto(`${server.url}/room/${encodeURIComponent(alias)}`);
   await page.getByRole("button", { name: "Join room" }).click();
-  await page.getByRole("combobox", { name: "Message" }).waitFor();
+  await messageField(page).waitFor();
   await page.reload();
   await page.getByRole("heading", { level: 1, name: "Release party" }).waitFor();
   await page.goto(`${server.url}/room/!nowhere`);
@@ -105,7 +105,7 @@ test("nothing needs sideways scrolling at 360 px, nor with text twice as large",
   const sideways = (): Promise<boolean> => page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth);
   expect(await sideways()).toBe(false);
   await page.getByRole("link", { name: /Release party/ }).click();
-  await page.getByRole("combobox", { name: "Message" }).waitFor();
+  await messageField(page).waitFor();
   expect(await sideways()).toBe(false);
   await page.getByRole("button", { name: "Details" }).click();
   expect(await sideways()).toBe(false);

@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import type { MatrixClient } from "matrix-js-sdk";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { expectAccessiblePage, launch, openWindow, register, signIn, write } from "./people";
+import { expectAccessiblePage, launch, messageField, openWindow, register, signIn, write } from "./people";
 import type { Account, Window } from "./people";
 import { bodiesOf, startSdk, until } from "./sdk";
 import { startServer } from "./server";
@@ -107,16 +107,16 @@ test("each sees the others typing", async () => {
   const room = await until("the room", () => sdk.getRooms().find((known) => known.getMyMembership() === "join"));
   const typingOnSdk = (who: Account): boolean => Boolean(room.getMember(who.userId)?.typing);
 
-  await desk.page.getByRole("combobox", { name: "Message" }).pressSequentially("I can bring");
+  await messageField(desk.page).pressSequentially("I can bring");
   await phone.page.getByText("Lena Maier is typing").first().waitFor();
   await until("Lena typing on the SDK", () => typingOnSdk(lena));
-  await desk.page.getByRole("combobox", { name: "Message" }).fill("");
+  await messageField(desk.page).fill("");
   await until("Lena stopping on the SDK", () => !typingOnSdk(lena));
 
-  await phone.page.getByRole("combobox", { name: "Message" }).pressSequentially("Me too");
+  await messageField(phone.page).pressSequentially("Me too");
   await desk.page.getByText("Noor Rahman is typing").first().waitFor();
   await until("Noor typing on the SDK", () => typingOnSdk(noor));
-  await phone.page.getByRole("combobox", { name: "Message" }).fill("");
+  await messageField(phone.page).fill("");
 
   await sdk.sendTyping(room.roomId, true, 30_000);
   await Promise.all([desk.page, phone.page].map((page) => page.getByText("Jun Park is typing").first().waitFor()));
