@@ -49,5 +49,11 @@ export function useFiles(enabled: boolean): Files {
     };
   }, [enabled]);
 
-  return { picked, dragging, set, add: (files) => set((before) => [...before, ...files]) };
+  const add = (files: Iterable<File>): void => {
+    // Copied now: the browser empties a field's list when the field is reset.
+    const more = [...files];
+    set((before) => [...before, ...more]);
+  };
+
+  return { picked, dragging, set, add };
 }

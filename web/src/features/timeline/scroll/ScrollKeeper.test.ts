@@ -74,6 +74,14 @@ describe("ScrollKeeper", () => {
     expect(onScreen(keeper, without, new Map(), "m42")).toBe(before);
   });
 
+  it("keeps what stands below when the first visible row itself shrinks", () => {
+    const all = rows(0, 100);
+    const keeper = keeperAt(all, 2000);
+    const before = onScreen(keeper, all, new Map(), "m42");
+    keeper.measure([["m40", 19]]);
+    expect(onScreen(keeper, all, new Map([["m40", 19]]), "m42")).toBe(before);
+  });
+
   it("never holds on to a day mark, because it moves up when older messages of that day load", () => {
     const all: KeptRow[] = [{ key: "day", estimate: 40, floating: true }, ...rows(50, 100)];
     const keeper = keeperAt(all, 0);

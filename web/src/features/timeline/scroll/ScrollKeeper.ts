@@ -23,8 +23,9 @@ export interface Slice {
 
 interface Anchor {
   readonly key: string;
-  /** Distance from the viewport's top edge to the row's top edge, px. */
+  /** Distance from the viewport's top edge to the row's edge, px. */
   readonly offset: number;
+  readonly edge: "top" | "bottom";
 }
 
 /** Closer to the end than this counts as being at the end, px. */
@@ -104,7 +105,7 @@ export class ScrollKeeper {
   hold(key: string, offset: number): boolean {
     if (!this.index.has(key)) return false;
     this.stuck = false;
-    this.anchors = [{ key, offset }];
+    this.anchors = [{ key, offset, edge: "top" }];
     return true;
   }
 
@@ -119,7 +120,7 @@ export class ScrollKeeper {
     if (this.stuck) return max;
     for (const anchor of this.anchors) {
       const i = this.index.get(anchor.key);
-      if (i !== undefined) return clamp(this.top(i) - anchor.offset, 0, max);
+      if (i !== undefined) return clamp(this.top(anchor.edge === "top" ? i : i + 1) - anchor.offset, 0, max);
     }
     return clamp(this.scrollTop, 0, max);
   }
@@ -149,8 +150,9 @@ export class ScrollKeeper {
       const offset = this.top(i) - this.scrollTop;
       if (!row || offset > this.viewport) break;
       if (row.floating) continue;
-      // A row cut by the top edge may grow upwards out of sight without moving what is being read below it.
-      (offset >= 0 ? whole : partly).push({ key: row.key, offset });
+      // Held by its lower edge: when the row itself changes (it loses its name because older messages of the same
+      // person load above it), what stands below it stays.
+      (offset >= 0 ? whole : partly).push({ key: row.key, offset: this.top(i + 1) - this.scrollTop, edge: "bottom" });
     }
     return [...whole, ...partly];
   }

@@ -1,0 +1,152 @@
+/** A room's content in a real browser: place keeping, pictures, failures. */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Page } from "playwright-core";
+import { call, register, roomOf, say, SERVER, stage, type Person, type Stage } from "./support/room";
+
+const MESSAGES = 2000;
+
+describe.skipIf(SERVER === "")("a room in the browser", () => {
+  let scene: Stage;
+  let ada: Person;
+  let tom: Person;
+
+  beforeAll(async () => {
+    [ada, tom] = [await register("Ada"), await register("Tom")];
+    scene = await stage();
+  });
+  afterAll(() => scene?.close());
+
+  it("keeps what is being read in its place while two thousand messages load above it", async () => {
+    const roomId = await roomOf(ada, [tom], "Long story");
+    for (let i = 0; i < MESSAGES; i += 25) {
+      const batch = Array.from({ length: 25 }, (_, k) => say((i + k) % 7 < 4 ? ada : tom, roomId, `message ${i + k} ${"words and more ".repeat((i * 7 + k * 3) % 23)}`));
+      await Promise.all(batch);
+    }
+    const page = await scene.open(ada, roomId);
+    const walk = await scrollBack(page, 240_000);
+    expect(walk.reachedBeginning).toBe(true);
+    expect(walk.seen).toBe(MESSAGES);
+    expect(walk.worstPx).toBeLessThanOrEqual(1);
+    expect(walk.mostRows).toBeLessThan(150);
+    await page.context().close();
+  }, 400_000);
+
+  it("sends a picture with real progress and the same geometry from the first frame to the last", async () => {
+    const roomId = await roomOf(ada, [tom], "Pictures");
+    await say(tom, roomId, "show me");
+    const page = await scene.open(ada, roomId);
+    let release = (): void => undefined;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    await page.route("**/upload*", async (route) => {
+      await held;
+      await route.continue();
+    });
+    const picture = await drawPicture(page);
+    await page.getByTestId("file-input").setInputFiles({ name: "greenhouse.png", mimeType: "image/png", buffer: picture });
+    const sheet = page.getByRole("dialog");
+    await sheet.getByLabel("Add a caption").fill("First light");
+    await sheet.getByRole("button", { name: "Send", exact: true }).click();
+    const bubble = page.getByRole("article").filter({ hasText: "First light" });
+    await bubble.getByRole("progressbar").waitFor();
+    const during = await bubble.boundingBox();
+    release();
+    await bubble.getByRole("img", { name: /Sent|Read/ }).waitFor({ timeout: 30_000 });
+    const after = await bubble.boundingBox();
+    expect(await bubble.count()).toBe(1);
+    expect(Math.round(after?.height ?? 0)).toBe(Math.round(during?.height ?? -1));
+    await bubble.getByRole("button", { name: /Photo: First light/ }).click();
+    await page.getByRole("dialog").getByRole("img", { name: "First light" }).waitFor();
+    await page.keyboard.press("Escape");
+
+    const others = await scene.open(tom, roomId, { width: 390, height: 800 });
+    const received = others.getByRole("article").filter({ hasText: "First light" });
+    await received.locator("img[data-loaded]").waitFor({ timeout: 30_000 });
+    await page.context().close();
+    await others.context().close();
+  });
+
+  it("keeps a message that could not be sent, and a retry sends it once", async () => {
+    const roomId = await roomOf(ada, [tom], "Failures");
+    await say(tom, roomId, "are you there?");
+    const page = await scene.open(ada, roomId);
+    let refuse = true;
+    await page.route("**/send/m.room.message/**", (route) => {
+      if (!refuse) return route.continue();
+      return route.fulfill({ status: 403, contentType: "application/json", body: JSON.stringify({ errcode: "M_FORBIDDEN", error: "no" }) });
+    });
+    // Sends go over the WebSocket where there is one; here they must take the route above.
+    await page.routeWebSocket("**/org.chatbook.stream", (socket) => socket.close());
+    await page.reload();
+    await page.getByRole("feed").getByRole("article").first().waitFor();
+    await page.getByRole("combobox", { name: "Message" }).fill("I am here");
+    await page.keyboard.press("Enter");
+    const mine = page.getByRole("article").filter({ hasText: "I am here" });
+    await mine.getByRole("alert").waitFor({ timeout: 30_000 });
+    refuse = false;
+    await mine.getByRole("button", { name: "Try again" }).click();
+    await mine.getByRole("img", { name: /Sent|Read/ }).waitFor({ timeout: 30_000 });
+    expect(await mine.count()).toBe(1);
+    const { chunk } = await call<{ chunk: { content: { body?: string } }[] }>("GET", `/rooms/${encodeURIComponent(roomId)}/messages?dir=b&limit=50`, tom.token);
+    expect(chunk.filter((event) => event.content.body === "I am here")).toHaveLength(1);
+    await page.context().close();
+  });
+});
+
+interface Walk {
+  worstPx: number;
+  seen: number;
+  mostRows: number;
+  reachedBeginning: boolean;
+}
+
+/** Scrolls up step by step; in every frame the message being watched must stand where the step put it. */
+function scrollBack(page: Page, budgetMs: number): Promise<Walk> {
+  return page.evaluate(async (budget) => {
+    const scroller = document.querySelector("[data-testid=timeline-scroller]");
+    if (!scroller) throw new Error("no timeline");
+    const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
+    const numbers = new Set<string>();
+    const out = { worstPx: 0, seen: 0, mostRows: 0, reachedBeginning: false };
+    const begin = performance.now();
+    while (performance.now() - begin < budget) {
+      const rows = [...scroller.querySelectorAll<HTMLElement>("[data-type=message]")];
+      for (const row of rows) {
+        const number = /message (\d+) /.exec(row.textContent ?? "")?.[1];
+        if (number !== undefined) numbers.add(number);
+      }
+      out.mostRows = Math.max(out.mostRows, rows.length);
+      const watched = rows.find((row) => row.getBoundingClientRect().top > 250);
+      const before = watched?.getBoundingClientRect().top ?? 0;
+      const from = scroller.scrollTop;
+      scroller.scrollTop = from - 700;
+      const moved = from - scroller.scrollTop;
+      for (let i = 0; i < 2; i++) {
+        await frame();
+        if (watched?.isConnected) out.worstPx = Math.max(out.worstPx, Math.abs(watched.getBoundingClientRect().top - before - moved));
+      }
+      if (moved === 0 && scroller.querySelector("[data-type=beginning]")) {
+        out.reachedBeginning = true;
+        break;
+      }
+    }
+    out.seen = numbers.size;
+    return out;
+  }, budgetMs);
+}
+
+async function drawPicture(page: Page): Promise<Buffer> {
+  const base64 = await page.evaluate(() => {
+    const canvas = document.createElement("canvas");
+    canvas.width = 1600;
+    canvas.height = 1000;
+    const context = canvas.getContext("2d");
+    if (!context) throw new Error("no canvas");
+    const gradient = context.createLinearGradient(0, 0, 300, 1000);
+    gradient.addColorStop(0, "#f6c177");
+    gradient.addColorStop(1, "#2a273f");
+    context.fillStyle = gradient;
+    context.fillRect(0, 0, 1600, 1000);
+    return canvas.toDataURL("image/png").split(",")[1] ?? "";
+  });
+  return Buffer.from(base64, "base64");
+}
