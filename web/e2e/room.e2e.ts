@@ -116,13 +116,14 @@ function scrollBack(page: Page, budgetMs: number): Promise<Walk> {
       }
       out.mostRows = Math.max(out.mostRows, rows.length);
       const watched = rows.find((row) => row.getBoundingClientRect().top > 250);
-      const before = watched?.getBoundingClientRect().top ?? 0;
+      // The lower edge: a row loses the name above its bubble when older messages of the same person load above it.
+      const before = watched?.getBoundingClientRect().bottom ?? 0;
       const from = scroller.scrollTop;
       scroller.scrollTop = from - 700;
       const moved = from - scroller.scrollTop;
       for (let i = 0; i < 2; i++) {
         await frame();
-        if (watched?.isConnected) out.worstPx = Math.max(out.worstPx, Math.abs(watched.getBoundingClientRect().top - before - moved));
+        if (watched?.isConnected) out.worstPx = Math.max(out.worstPx, Math.abs(watched.getBoundingClientRect().bottom - before - moved));
       }
       if (moved === 0 && scroller.querySelector("[data-type=beginning]")) {
         out.reachedBeginning = true;
