@@ -1,4 +1,4 @@
-import { ClientEvent, createClient, SyncState } from "matrix-js-sdk";
+import { ClientEvent, createClient, PendingEventOrdering, SyncState } from "matrix-js-sdk";
 import type { MatrixClient, Room } from "matrix-js-sdk";
 import type { Account } from "./people";
 
@@ -15,7 +15,7 @@ export async function startSdk(url: string, account: Account): Promise<MatrixCli
     };
     client.on(ClientEvent.Sync, onSync);
   });
-  await client.startClient({ initialSyncLimit: 50 });
+  await client.startClient({ initialSyncLimit: 50, pendingEventOrdering: PendingEventOrdering.Detached });
   await ready;
   return client;
 }

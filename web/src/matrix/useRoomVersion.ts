@@ -20,6 +20,7 @@ export function useRoomVersion(room: Room): number {
         }, 100);
       };
       const onState = (_event: unknown, state: RoomState): void => void (state.roomId === room.roomId && changed());
+      const onUpdate = (state: RoomState): void => void (state.roomId === room.roomId && changed());
       const onMember = (_event: unknown, member: RoomMember): void => void (member.roomId === room.roomId && changed());
       const onUser = (_event: MatrixEvent | undefined, user: User): void => void (room.getMember(user.userId) && changed());
       room.on(RoomEvent.Name, changed);
@@ -27,6 +28,7 @@ export function useRoomVersion(room: Room): number {
       room.on(RoomEvent.MyMembership, changed);
       client.on(RoomStateEvent.Events, onState);
       client.on(RoomStateEvent.Members, onState);
+      client.on(RoomStateEvent.Update, onUpdate);
       client.on(RoomMemberEvent.Typing, onMember);
       client.on(UserEvent.Presence, onUser);
       return () => {
@@ -36,6 +38,7 @@ export function useRoomVersion(room: Room): number {
         room.off(RoomEvent.MyMembership, changed);
         client.off(RoomStateEvent.Events, onState);
         client.off(RoomStateEvent.Members, onState);
+        client.off(RoomStateEvent.Update, onUpdate);
         client.off(RoomMemberEvent.Typing, onMember);
         client.off(UserEvent.Presence, onUser);
       };

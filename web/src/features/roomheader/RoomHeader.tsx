@@ -1,4 +1,5 @@
 import type { Room } from "matrix-js-sdk";
+import { useEffect } from "react";
 import type { ReactElement } from "react";
 import { useTranslation } from "react-i18next";
 import { IconButton } from "@/components/IconButton";
@@ -14,6 +15,8 @@ export function RoomHeader({ room }: { room: Room }): ReactElement {
   const { t } = useTranslation("roomheader");
   const route = useRoute();
   useRoomVersion(room);
+  // Members come lazily with what they say; counting who is online needs all of them.
+  useEffect(() => void room.loadMembersIfNeeded().catch(() => {}), [room]);
   const open = Boolean(route.panel);
   const partner = directPartner(room);
   const presence = partner ? presenceOf(room.client.getUser(partner)) : undefined;
