@@ -8,7 +8,7 @@ use axum::{
     http::{StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use chat::{Chat, sessions::Session};
+use chat::{Chat, addresses, sessions::Session};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::error::{ApiError, ApiResult};
@@ -27,7 +27,7 @@ impl FromRequestParts<App> for Auth {
             || ApiError::new(StatusCode::UNAUTHORIZED, "M_MISSING_TOKEN", "Sign in: the request has no access token.");
         let token = bearer(parts).ok_or_else(missing)?;
         let session = chat::sessions::authenticate(chat, token).await?;
-        chat::sessions::seen(chat, &session, &client_ip(parts));
+        chat::sessions::seen(chat, &session, &client_ip(parts, chat));
         Ok(Self(session))
     }
 }
@@ -102,18 +102,19 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     }
 }
 
-/// The address that the request came from, for rate limits and the device list.
+/// The address that the request came from, for rate limits and the device list; see [`addresses::client_address`].
 pub struct ClientIp(pub String);
 
-impl<S: Send + Sync> FromRequestParts<S> for ClientIp {
+impl FromRequestParts<App> for ClientIp {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> ApiResult<Self> {
-        Ok(Self(client_ip(parts)))
+    async fn from_request_parts(parts: &mut Parts, chat: &App) -> ApiResult<Self> {
+        Ok(Self(client_ip(parts, chat)))
     }
 }
 
-fn client_ip(parts: &Parts) -> String {
-    let address = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-    address.map_or_else(String::new, |address| address.0.ip().to_string())
+fn client_ip(parts: &Parts, chat: &App) -> String {
+    let Some(peer) = parts.extensions.get::<ConnectInfo<SocketAddr>>() else { return String::new() };
+    let forwarded = parts.headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
+    addresses::client_address(&chat.config.proxies.trusted, peer.0.ip(), forwarded).to_string()
 }

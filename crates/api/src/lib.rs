@@ -1,6 +1,8 @@
 //! Chatbook's HTTP and WebSocket surface: a folder per area, a file per endpoint. Handlers extract, call `chat`, respond.
 
 mod account;
+mod admin;
+mod devices;
 mod directory;
 mod error;
 mod event;
@@ -9,12 +11,14 @@ mod filter;
 mod login;
 mod messages;
 mod metrics;
+mod profile;
 mod rooms;
 mod router;
 mod serve;
 mod surface;
 mod sync;
 mod user_data;
+mod user_directory;
 mod versions;
 mod web;
 mod well_known;

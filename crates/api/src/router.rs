@@ -10,7 +10,8 @@ use axum::{
 };
 
 use crate::{
-    account, directory, error::ApiError, extract::App, filter, login, messages, rooms, sync, user_data, versions,
+    account, admin, devices, directory, error::ApiError, extract::App, filter, login, messages, profile, rooms, sync,
+    user_data, user_directory, versions,
 };
 
 /// Bodies of everything but uploads, bytes.
@@ -21,6 +22,8 @@ pub fn router(chat: App) -> Router {
     Router::new()
         .route("/_matrix/client/versions", get(versions::versions))
         .merge(account::routes())
+        .merge(admin::routes())
+        .merge(devices::routes())
         .merge(filter::routes())
         .merge(login::routes())
         .merge(directory::routes())
@@ -28,6 +31,8 @@ pub fn router(chat: App) -> Router {
         .merge(rooms::routes())
         .merge(sync::routes())
         .merge(user_data::routes())
+        .merge(profile::routes())
+        .merge(user_directory::routes())
         .route("/_matrix/{*rest}", axum::routing::any(unrecognized))
         .route("/_chatbook/{*rest}", axum::routing::any(unrecognized))
         .method_not_allowed_fallback(wrong_method)

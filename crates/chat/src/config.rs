@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::addresses::Network;
+
 /// Settings of the rules, a section each.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -14,6 +16,10 @@ pub struct Config {
     pub sessions: Sessions,
     /// Rate limits.
     pub rate_limits: RateLimits,
+    /// Proxies in front of the server.
+    pub proxies: Proxies,
+    /// Finding people.
+    pub user_directory: UserDirectory,
     /// Presence.
     pub presence: Presence,
     /// Sizes.
@@ -109,6 +115,28 @@ impl Default for RateLimits {
             registration: Rate { per_second: 0.1, burst: 10 },
             message: Rate { per_second: 10.0, burst: 50 },
         }
+    }
+}
+
+/// Proxies in front of the server.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Proxies {
+    /// Addresses or ranges (`10.0.0.0/8`) of the proxies whose X-Forwarded-For is believed.
+    pub trusted: Vec<Network>,
+}
+
+/// Finding people.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct UserDirectory {
+    /// Whether everybody on the server can be found, or only who shares a room or is in a public one.
+    pub search_all_users: bool,
+}
+
+impl Default for UserDirectory {
+    fn default() -> Self {
+        Self { search_all_users: true }
     }
 }
 

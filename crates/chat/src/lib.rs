@@ -2,8 +2,10 @@
 
 pub mod account_data;
 pub mod accounts;
+pub mod addresses;
 mod canonical;
 pub mod config;
+pub mod devices;
 mod env;
 mod error;
 pub mod filters;
@@ -11,14 +13,17 @@ mod housekeeping;
 mod messages;
 pub mod passwords;
 pub mod presence;
+pub mod profile;
 pub mod rate_limit;
 pub mod receipts;
+pub mod registration_tokens;
 pub mod rooms;
 pub mod sessions;
 pub mod sync;
 pub mod to_device;
 pub mod typing;
 pub mod uia;
+pub mod user_directory;
 
 use std::sync::Arc;
 
@@ -30,6 +35,7 @@ use serde_json::{Map, Value};
 use store::{Db, log::Shard};
 pub use store::{
     Error as StoreError,
+    accounts::{devices::DeviceRow, directory::FoundRow, registration_tokens::RegistrationTokenRow},
     log::{Event, Receipt},
 };
 

@@ -26,6 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 pub(crate) struct Pool {
     permits: Arc<Semaphore>,
     waiting: AtomicUsize,
+    patience: Duration,
     params: Params,
     /// A hash of the present cost that no password has: what unknown users are verified against.
     unmatchable: String,
@@ -40,7 +41,7 @@ impl Pool {
         let unmatchable =
             format!("$argon2id$v=19$m={memory},t={iterations},p=1$AAAAAAAAAAAAAAAAAAAAAA${}", "A".repeat(43));
         let permits = Arc::new(Semaphore::new(config.concurrency.max(1)));
-        Self { permits, waiting: AtomicUsize::new(0), params, unmatchable }
+        Self { permits, waiting: AtomicUsize::new(0), patience: PATIENCE, params, unmatchable }
     }
 
     async fn turn(&self) -> Result<OwnedSemaphorePermit> {
@@ -49,7 +50,7 @@ impl Pool {
         if waiting.before >= WAITING {
             return Err(busy);
         }
-        match tokio::time::timeout(PATIENCE, self.permits.clone().acquire_owned()).await {
+        match tokio::time::timeout(self.patience, self.permits.clone().acquire_owned()).await {
             Ok(Ok(permit)) => Ok(permit),
             _ => Err(busy),
         }
@@ -133,4 +134,32 @@ pub(crate) async fn verify(chat: &Chat, password: String, hash: Option<String>) 
     };
     // `known` after the work: what is decided early is known early.
     Ok(chat.passwords.run(work).await? && known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn verifying_nobodys_password_costs_what_verifying_somebodys_does() {
+        for (memory_kib, iterations) in [(19 * 1024, 2), (8, 1), (0, 0)] {
+            let pool = Pool::new(&config::Passwords { memory_kib, iterations, ..config::Passwords::default() });
+            let hash = PasswordHash::new(&pool.unmatchable).unwrap();
+            let params = Params::try_from(&hash).unwrap();
+            assert_eq!((params.m_cost(), params.t_cost(), params.p_cost()), (memory_kib.max(8), iterations.max(1), 1));
+            assert_eq!(hash.hash.map(|hash| hash.len()), Some(Params::DEFAULT_OUTPUT_LEN));
+            assert!(hash.salt.is_some());
+        }
+    }
+
+    #[tokio::test]
+    async fn who_waits_too_long_is_told_to_come_back() {
+        let mut pool = Pool::new(&config::Passwords { concurrency: 1, ..config::Passwords::default() });
+        pool.patience = Duration::from_millis(10);
+        let busy = pool.turn().await.unwrap();
+        assert!(matches!(pool.turn().await, Err(Error::RateLimited { .. })));
+        assert_eq!(pool.waiting.load(Ordering::Relaxed), 0);
+        drop(busy);
+        drop(pool.turn().await.unwrap());
+    }
 }

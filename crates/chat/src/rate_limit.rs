@@ -4,6 +4,7 @@
 use std::{
     collections::hash_map::RandomState,
     hash::BuildHasher,
+    net::IpAddr,
     num::NonZeroU32,
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
@@ -61,7 +62,7 @@ impl RateLimits {
 
     /// A password that is tried, from `address` and for the account.
     pub(crate) fn check_login(&self, address: &str, user_id: &str) -> Result<()> {
-        self.login_address.check(self.hasher.hash_one(address))?;
+        self.login_address.check(self.address(address))?;
         self.check_password(user_id)
     }
 
@@ -72,17 +73,25 @@ impl RateLimits {
 
     /// An account that is made from `address`.
     pub(crate) fn check_registration(&self, address: &str) -> Result<()> {
-        self.registration.check(self.hasher.hash_one(address))
+        self.registration.check(self.address(address))
     }
 
     /// A registration token that is tried from `address`.
     pub(crate) fn check_registration_token(&self, address: &str) -> Result<()> {
-        self.registration_token.check(self.hasher.hash_one(address))
+        self.registration_token.check(self.address(address))
     }
 
     /// A question that needs no account, from `address`: whether a name is free, say.
     pub(crate) fn check_lookup(&self, address: &str) -> Result<()> {
-        self.lookup.check(self.hasher.hash_one(address))
+        self.lookup.check(self.address(address))
+    }
+
+    /// An IPv6 client has the lower half of its address to choose from: it does not count.
+    fn address(&self, address: &str) -> u64 {
+        match address.parse() {
+            Ok(IpAddr::V6(address)) => self.hasher.hash_one(address.to_bits() >> 64),
+            _ => self.hasher.hash_one(address),
+        }
     }
 }
 
@@ -121,5 +130,60 @@ impl<C: Clock + Clone> Limiter<C> {
             let wait = refusal.wait_time_from(self.clock.now());
             Error::RateLimited { retry_after_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1) }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use governor::clock::FakeRelativeClock;
+
+    use super::*;
+
+    fn passes<C: Clock + Clone>(limiter: &Limiter<C>, key: u64, attempts: usize) -> usize {
+        (0..attempts).filter(|_| limiter.check(key).is_ok()).count()
+    }
+
+    #[test]
+    fn a_burst_passes_and_then_the_rate() {
+        let clock = FakeRelativeClock::default();
+        let limiter = Limiter::new(Rate { per_second: 0.5, burst: 3 }, clock.clone());
+        assert_eq!(passes(&limiter, 1, 10), 3);
+        assert_eq!(passes(&limiter, 2, 10), 3, "others are not concerned");
+        let Err(Error::RateLimited { retry_after_ms }) = limiter.check(1) else { panic!("the limit is reached") };
+        assert!((1999..=2000).contains(&retry_after_ms), "{retry_after_ms}");
+        clock.advance(Duration::from_millis(retry_after_ms + 1));
+        assert_eq!(passes(&limiter, 1, 10), 1);
+        clock.advance(Duration::from_secs(3600));
+        assert_eq!(passes(&limiter, 1, 10), 3);
+    }
+
+    #[test]
+    fn a_rate_that_makes_no_sense_still_lets_somebody_pass() {
+        for per_second in [0.0, -1.0, f64::NAN, f64::MIN_POSITIVE] {
+            let limiter = Limiter::new(Rate { per_second, burst: 0 }, FakeRelativeClock::default());
+            assert_eq!(passes(&limiter, 1, 3), 1, "{per_second}");
+        }
+        let limiter = Limiter::new(Rate { per_second: f64::INFINITY, burst: 5 }, FakeRelativeClock::default());
+        assert_eq!(passes(&limiter, 1, 5), 5);
+    }
+
+    #[test]
+    fn what_has_recovered_is_forgotten() {
+        let clock = FakeRelativeClock::default();
+        let limiter = Limiter::new(Rate { per_second: 1.0, burst: 1 }, clock.clone());
+        for key in 0..SWEEP_EVERY - 1 {
+            limiter.check(key).unwrap();
+        }
+        clock.advance(Duration::from_secs(10));
+        limiter.check(u64::MAX).unwrap();
+        assert_eq!(limiter.buckets.as_ref().map(|buckets| buckets.len()), Some(1));
+    }
+
+    #[test]
+    fn addresses_of_one_ipv6_network_count_together() {
+        let limits = RateLimits::new(&config::RateLimits::default());
+        assert_eq!(limits.address("2001:db8::1"), limits.address("2001:db8::ffff:1"));
+        assert_ne!(limits.address("2001:db8::1"), limits.address("2001:db8:0:1::1"));
+        assert_ne!(limits.address("1.2.3.4"), limits.address("1.2.3.5"));
     }
 }

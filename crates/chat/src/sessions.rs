@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use dashmap::DashMap;
-use ruma::{OwnedUserId, UserId};
+use ruma::OwnedUserId;
 use sha2::{Digest, Sha256};
 use store::accounts::{SessionRow, devices, sessions as rows};
 
@@ -180,7 +180,7 @@ async fn load(chat: &Chat, hash: TokenHash) -> Result<Arc<Session>> {
 #[derive(Default)]
 pub(crate) struct Cache {
     by_token: DashMap<TokenHash, Arc<Session>>,
-    by_user: DashMap<OwnedUserId, Vec<TokenHash>>,
+    by_user: DashMap<String, Vec<TokenHash>>,
     /// Counts what was forgotten.
     generation: AtomicU64,
 }
@@ -204,7 +204,7 @@ impl Cache {
             self.by_user.clear();
         }
         let hash = session.token_hash;
-        self.by_user.entry(session.user_id.clone()).or_default().push(hash);
+        self.by_user.entry(session.user_id.to_string()).or_default().push(hash);
         self.by_token.insert(hash, session);
         if self.generation() != generation {
             self.remove(&hash);
@@ -219,7 +219,7 @@ impl Cache {
 
     fn remove(&self, hash: &TokenHash) {
         if let Some((_, session)) = self.by_token.remove(hash) {
-            self.by_user.remove_if_mut(&session.user_id, |_, hashes| {
+            self.by_user.remove_if_mut(session.user_id.as_str(), |_, hashes| {
                 hashes.retain(|other| other != hash);
                 hashes.is_empty()
             });
@@ -227,11 +227,21 @@ impl Cache {
     }
 
     /// Forgets a device's tokens. Call after they are gone from the store.
-    pub(crate) fn forget_device(&self, user_id: &UserId, device_id: &str) {
+    pub(crate) fn forget_device(&self, user_id: &str, device_id: &str) {
+        self.forget_where(user_id, |session| session.device_id.as_ref() == device_id);
+    }
+
+    /// Forgets the tokens of all devices of a user but one. Call after they are gone from the store.
+    pub(crate) fn forget_all_but(&self, user_id: &str, device_id: &str) {
+        self.forget_where(user_id, |session| session.device_id.as_ref() != device_id);
+    }
+
+    fn forget_where(&self, user_id: &str, gone: impl Fn(&Session) -> bool) {
         self.generation.fetch_add(1, Ordering::SeqCst);
         self.by_user.remove_if_mut(user_id, |_, hashes| {
-            let gone = |_: &TokenHash, session: &Arc<Session>| session.device_id.as_ref() == device_id;
-            hashes.retain(|hash| self.by_token.remove_if(hash, gone).is_none() && self.by_token.contains_key(hash));
+            hashes.retain(|hash| {
+                self.by_token.remove_if(hash, |_, session| gone(session)).is_none() && self.by_token.contains_key(hash)
+            });
             hashes.is_empty()
         });
     }

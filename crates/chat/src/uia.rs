@@ -263,3 +263,44 @@ async fn check_stage(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(owner: &str, expires_ts: i64) -> Entry {
+        let (binding, owner) = ("register".to_owned(), owner.to_owned());
+        Entry { binding, owner, expires_ts, completed: Vec::new(), registration_token: None }
+    }
+
+    #[test]
+    fn sessions_that_ended_make_room() {
+        let mut open = Open::default();
+        open.insert("a", entry("alice", 10), 0).unwrap();
+        open.insert("b", entry("alice", 20), 5).unwrap();
+        open.insert("c", entry("alice", 30), 10).unwrap();
+        assert_eq!((open.by_id.len(), open.by_age.len(), open.per_owner["alice"]), (2, 2, 2));
+        open.remove("b");
+        open.remove("c");
+        assert!(open.by_id.is_empty() && open.per_owner.is_empty());
+    }
+
+    #[test]
+    fn one_owner_cannot_take_all_sessions() {
+        let mut open = Open::default();
+        let opened =
+            (0..SESSIONS_PER_OWNER + 5).filter(|n| open.insert(&format!("a{n}"), entry("alice", 10), 0).is_ok());
+        assert_eq!(opened.count(), SESSIONS_PER_OWNER);
+        open.insert("b", entry("bob", 10), 0).unwrap();
+    }
+
+    #[test]
+    fn the_number_of_sessions_is_limited() {
+        let mut open = Open::default();
+        for n in 0..SESSIONS + 5 {
+            open.insert(&n.to_string(), entry(&(n / 500).to_string(), 10), 0).unwrap();
+        }
+        assert_eq!((open.by_id.len(), open.by_age.len()), (SESSIONS, SESSIONS));
+        assert!(!open.by_id.contains_key("0") && open.by_id.contains_key("5"));
+    }
+}

@@ -1,8 +1,10 @@
 //! Registering, signing in, refreshing tokens, signing out.
 
+mod logout;
 mod password;
 mod refresh;
 mod register;
+mod token_validity;
 
 use axum::{
     Router,
@@ -16,9 +18,12 @@ use crate::extract::App;
 pub(crate) fn routes() -> Router<App> {
     Router::new()
         .route("/_matrix/client/v3/login", get(password::flows).post(password::login))
+        .route("/_matrix/client/v3/logout", post(logout::logout))
+        .route("/_matrix/client/v3/logout/all", post(logout::logout_all))
         .route("/_matrix/client/v3/refresh", post(refresh::refresh))
         .route("/_matrix/client/v3/register", post(register::register))
         .route("/_matrix/client/v3/register/available", get(register::available))
+        .route("/_matrix/client/v1/register/m.login.registration_token/validity", get(token_validity::validity))
 }
 
 /// Who is signed in, with the tokens.

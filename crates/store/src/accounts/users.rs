@@ -3,6 +3,7 @@
 use crate::{
     db::{Db, Stmt},
     error::Result,
+    log::Shard,
     params,
     value::Row,
 };
@@ -55,12 +56,62 @@ pub async fn profile(db: &Db, user_id: &str) -> Result<Option<ProfileRow>> {
 }
 
 /// A new user; the first one of all administers the server. Fails with an unmet expectation if the name is taken.
-pub fn insert(user_id: &str, password_hash: &str, displayname: &str, now: i64) -> Stmt {
+pub fn insert(user_id: &str, password_hash: &str, displayname: &str, search: &str, now: i64) -> Stmt {
     Stmt::new(
-        "insert into users (user_id, password_hash, admin, deactivated, displayname, avatar_url, profile, created_ts)
-         values ($1, $2, case when exists (select 1 from users) then 0 else 1 end, 0, $3, null, '{}', $4)
+        "insert into users (user_id, password_hash, admin, deactivated, displayname, avatar_url, profile, search, created_ts)
+         values ($1, $2, case when exists (select 1 from users) then 0 else 1 end, 0, $3, null, '{}', $4, $5)
          on conflict (user_id) do nothing",
-        params![user_id, password_hash, displayname, now],
+        params![user_id, password_hash, displayname, search, now],
     )
     .expect(1)
+}
+
+/// A changed password. Fails with an unmet expectation if the account is not in use.
+pub fn set_password(user_id: &str, password_hash: &str) -> Stmt {
+    Stmt::new(
+        "update users set password_hash = $2 where user_id = $1 and deactivated = 0",
+        params![user_id, password_hash],
+    )
+    .expect(1)
+}
+
+/// A changed profile. Fails with an unmet expectation if it is not `before` any more: read it again.
+pub fn set_profile(user_id: &str, before: &ProfileRow, after: &ProfileRow, search: &str) -> Stmt {
+    // An empty text stands for null in the comparison, which no engine writes the same way; neither is ever stored empty.
+    Stmt::new(
+        "update users set displayname = $2, avatar_url = $3, profile = $4, search = $5
+         where user_id = $1 and deactivated = 0
+           and coalesce(displayname, '') = $6 and coalesce(avatar_url, '') = $7 and profile = $8",
+        params![
+            user_id,
+            after.displayname.as_deref(),
+            after.avatar_url.as_deref(),
+            &after.fields,
+            search,
+            before.displayname.as_deref().unwrap_or_default(),
+            before.avatar_url.as_deref().unwrap_or_default(),
+            &before.fields,
+        ],
+    )
+    .expect(1)
+}
+
+/// Closes an account for good: no password, no rights. The name stays taken.
+pub fn deactivate(user_id: &str) -> Stmt {
+    Stmt::new(
+        "update users set password_hash = null, admin = 0, deactivated = 1, search = '' where user_id = $1",
+        params![user_id],
+    )
+}
+
+/// Removes what a closed account has left besides its events.
+pub fn erase(shard: Shard, user_id: &str) -> Vec<Stmt> {
+    vec![
+        Stmt::new(
+            "update users set displayname = null, avatar_url = null, profile = '{}' where user_id = $1",
+            params![user_id],
+        ),
+        Stmt::new("delete from account_data where shard = $1 and user_id = $2", params![shard, user_id]),
+        Stmt::new("delete from filter where user_id = $1", params![user_id]),
+    ]
 }

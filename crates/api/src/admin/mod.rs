@@ -1,0 +1,19 @@
+//! What administrators of the server do.
+
+mod registration_tokens;
+
+use axum::{
+    Router,
+    routing::{delete, get},
+};
+
+use crate::extract::App;
+
+pub(crate) fn routes() -> Router<App> {
+    Router::new()
+        .route(
+            "/_chatbook/client/v1/registration_tokens",
+            get(registration_tokens::list).post(registration_tokens::create),
+        )
+        .route("/_chatbook/client/v1/registration_tokens/{token}", delete(registration_tokens::remove))
+}
