@@ -12,7 +12,7 @@ use crate::{Chat, Error, Result, accounts::registration_mode, config::Registrati
 const MAX_LENGTH: usize = 64;
 
 /// The body of a request for a token.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 pub struct NewToken {
     token: Option<String>,
     uses_allowed: Option<i64>,

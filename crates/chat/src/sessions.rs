@@ -35,8 +35,7 @@ pub struct Session {
     seen_ts: AtomicI64,
 }
 
-/// New tokens, as a client gets them.
-#[derive(Debug)]
+/// New tokens, as a client gets them. Not printable: they must not reach a log.
 pub struct Tokens {
     /// The access token.
     pub access_token: String,
@@ -244,5 +243,84 @@ impl Cache {
             });
             hashes.is_empty()
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use ruma::user_id;
+
+    use super::*;
+    use crate::{Env, config::Config};
+
+    fn session(hash: u8, device_id: &str) -> Arc<Session> {
+        Arc::new(Session {
+            user_id: user_id!("@alice:localhost").to_owned(),
+            device_id: device_id.into(),
+            expires_ts: None,
+            admin: false,
+            token_hash: [hash; 32],
+            seen_ts: AtomicI64::new(0),
+        })
+    }
+
+    #[test]
+    fn forgetting_concerns_the_named_device_only() {
+        let cache = Cache::default();
+        for (hash, device) in [(1, "A"), (2, "A"), (3, "B"), (4, "C")] {
+            cache.insert(session(hash, device), cache.generation());
+        }
+        let known = || (1..=4).filter(|hash| cache.get(&[*hash; 32]).is_some()).collect::<Vec<u8>>();
+        cache.forget_device("@alice:localhost", "A");
+        cache.forget_device("@bob:localhost", "B");
+        assert_eq!(known(), [3, 4]);
+        cache.forget_all_but("@alice:localhost", "C");
+        assert_eq!(known(), [4]);
+        cache.forget(&[4; 32]);
+        assert!(cache.by_token.is_empty() && cache.by_user.is_empty(), "nothing is left behind");
+    }
+
+    #[test]
+    fn a_session_that_ends_while_it_is_read_is_not_remembered() {
+        let cache = Cache::default();
+        let generation = cache.generation();
+        cache.forget_device("@alice:localhost", "A");
+        cache.insert(session(1, "A"), generation);
+        assert!(cache.get(&[1; 32]).is_none());
+    }
+
+    #[tokio::test]
+    async fn when_a_device_was_last_seen_is_written_at_most_every_few_minutes() {
+        let dir = tempfile::tempdir().unwrap();
+        let now = Arc::new(AtomicI64::new(1_000_000_000));
+        let (clock, random) = (now.clone(), Env::system());
+        let env = Env::new(
+            move || clock.load(Ordering::Relaxed),
+            move |bytes| bytes.copy_from_slice(&random.random::<32>()[..bytes.len()]),
+        );
+        let db = store::Db::open_sqlite(dir.path()).unwrap();
+        let chat = Chat::open(db, env, Config::default(), "localhost".try_into().unwrap(), true).await.unwrap();
+        chat.db.write(vec![devices::upsert("@alice:localhost", "A", None, 5, "1.1.1.1")]).await.unwrap();
+        let session = session(1, "A");
+        for (after_ms, address, expected) in [
+            (0, "2.2.2.2", (1_000_000_000, "2.2.2.2")),
+            (SEEN_EVERY_MS - 1, "3.3.3.3", (1_000_000_000, "2.2.2.2")),
+            (SEEN_EVERY_MS, "4.4.4.4", (1_000_000_000 + SEEN_EVERY_MS, "4.4.4.4")),
+        ] {
+            now.store(1_000_000_000 + after_ms, Ordering::Relaxed);
+            seen(&chat, &session, address);
+            let mut row = None;
+            for _ in 0..100 {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                row = devices::get(&chat.db, "@alice:localhost", "A").await.unwrap();
+                if row.as_ref().is_some_and(|row| row.last_seen_ip == expected.1) {
+                    break;
+                }
+            }
+            let row = row.unwrap();
+            assert_eq!((row.last_seen_ts, row.last_seen_ip.as_str()), expected);
+        }
     }
 }

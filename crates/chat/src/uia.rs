@@ -90,14 +90,13 @@ pub(crate) struct Operation {
 }
 
 /// An authorised operation. Give it to [`finish`] when it is done.
-#[derive(Debug, Default)]
 pub(crate) struct Authorized {
     session: Option<String>,
     /// The registration token that was shown.
     pub registration_token: Option<String>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 struct Entry {
     binding: String,
     owner: String,
@@ -130,10 +129,13 @@ impl Open {
     }
 
     fn insert(&mut self, id: &str, entry: Entry, now: i64) -> Result<()> {
-        while self.by_age.front().is_some_and(|(expires, _)| *expires <= now || self.by_age.len() >= SESSIONS) {
+        while self.by_age.front().is_some_and(|(expires, _)| *expires <= now || self.by_id.len() >= SESSIONS) {
             if let Some((_, oldest)) = self.by_age.pop_front() {
                 self.remove(&oldest);
             }
+        }
+        if self.by_age.len() > 2 * self.by_id.len() + 1024 {
+            self.by_age.retain(|(_, id)| self.by_id.contains_key(id));
         }
         let count = self.per_owner.entry(entry.owner.clone()).or_default();
         if *count >= SESSIONS_PER_OWNER {
@@ -181,7 +183,13 @@ pub(crate) async fn authorize(chat: &Chat, operation: Operation, auth: Option<Au
     }
     if failure.is_none() && operation.flows.iter().any(|flow| flow.iter().all(|stage| entry.completed.contains(stage)))
     {
-        return Ok(Authorized { session: id, registration_token: entry.registration_token });
+        let registration_token = entry.registration_token.clone();
+        let mut sessions = chat.uia.0.lock();
+        // If the operation fails after all, the client need not show everything again.
+        if let Some(open) = id.as_ref().and_then(|id| sessions.by_id.get_mut(id)) {
+            *open = entry;
+        }
+        return Ok(Authorized { session: id, registration_token });
     }
     Err(remember(chat, &operation, id, entry, failure, now)?)
 }
@@ -301,6 +309,9 @@ mod tests {
             open.insert(&n.to_string(), entry(&(n / 500).to_string(), 10), 0).unwrap();
         }
         assert_eq!((open.by_id.len(), open.by_age.len()), (SESSIONS, SESSIONS));
+        (5..SESSIONS + 5).for_each(|n| open.remove(&n.to_string()));
+        open.insert("5", entry("bob", 10), 0).unwrap();
+        assert_eq!(open.by_age.len(), 1, "ids that are gone are not kept");
         assert!(!open.by_id.contains_key("0") && open.by_id.contains_key("5"));
     }
 }

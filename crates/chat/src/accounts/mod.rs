@@ -17,7 +17,6 @@ use crate::{Chat, Error, Result, sessions::Tokens};
 const DEVICE_TEXT_LIMIT: usize = 255;
 
 /// Who is signed in where.
-#[derive(Debug)]
 pub struct SignedIn {
     /// The user.
     pub user_id: OwnedUserId,
