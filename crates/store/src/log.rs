@@ -157,7 +157,7 @@ pub enum Change {
         /// The room.
         room_id: Arc<str>,
     },
-    /// A device and its access tokens are gone.
+    /// A device's access tokens are gone, with the device or because it was signed in on again.
     DeviceGone {
         /// The user.
         user_id: Arc<str>,

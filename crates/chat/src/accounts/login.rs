@@ -1,7 +1,10 @@
 //! Signing in by password.
 
 use serde::Deserialize;
-use store::accounts::{devices, sessions as session_rows, users};
+use store::{
+    accounts::{devices, sessions as session_rows, users},
+    log::{Change, Commit},
+};
 
 use super::{SignedIn, device_id, device_name, user_id_of};
 use crate::{Chat, Error, Result, passwords, sessions, uia::Identifier};
@@ -32,6 +35,7 @@ pub async fn login(chat: &Chat, body: Login, address: &str) -> Result<SignedIn> 
         None => body.user.ok_or_else(|| missing("user"))?,
     };
     let password = body.password.ok_or_else(|| missing("password"))?;
+    let named_device = body.device_id.is_some();
     let device_id = device_id(chat, body.device_id)?;
     let device_name = device_name(body.initial_device_display_name)?;
 
@@ -52,10 +56,21 @@ pub async fn login(chat: &Chat, body: Login, address: &str) -> Result<SignedIn> 
         devices::upsert(user_id.as_str(), &device_id, device_name.as_deref(), session.now, address),
         session_rows::insert_with_password(&session, &hash),
     ];
-    match chat.db.write(writes).await {
-        Err(store::Error::Expectation(_)) => return Err(refused()),
-        result => result?,
+    // Connections that the device's earlier tokens opened have to hear that these are gone.
+    let known = named_device && devices::get(&chat.db, user_id.as_str(), &device_id).await?.is_some();
+    let written = match known {
+        false => chat.db.write(writes).await.map(drop),
+        true => {
+            let change = Change::DeviceGone { user_id: user_id.as_str().into(), device_id: device_id.as_str().into() };
+            let (shard, ts) = (chat.user_shard(user_id.as_str()), session.now);
+            let commit = Commit { shard, ts, changes: vec![change], writes, ..Commit::default() };
+            chat.db.commit(commit).await.map(drop)
+        }
     };
+    match written {
+        Err(store::Error::Expectation(_)) => return Err(refused()),
+        written => written?,
+    }
     chat.sessions.forget_device(user_id.as_str(), &device_id);
     Ok(SignedIn { user_id, device_id, tokens })
 }
