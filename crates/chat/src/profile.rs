@@ -8,7 +8,7 @@ use ruma::{OwnedUserId, UserId};
 use serde_json::{Map, Value};
 use store::accounts::users::{self, ProfileRow};
 
-use crate::{Chat, Error, Result, sessions::Session, user_directory};
+use crate::{Chat, Error, Result, rooms::membership, sessions::Session, user_directory};
 
 /// Characters of a display name.
 const DISPLAYNAME_LIMIT: usize = 256;
@@ -77,11 +77,19 @@ pub async fn set_field(
             Err(store::Error::Expectation(_)) => {}
             result => {
                 result?;
-                return Ok(());
+                let shown = before.displayname != after.displayname || before.avatar_url != after.avatar_url;
+                return if shown { show(chat, user_id).await } else { Ok(()) };
             }
         }
     }
     Err(Error::RateLimited { retry_after_ms: 1000 })
+}
+
+/// Puts the new names into the user's rooms, in a task of its own: a client that hangs up does not leave it half done.
+async fn show(chat: &Arc<Chat>, user_id: OwnedUserId) -> Result<()> {
+    let chat = chat.clone();
+    let task = tokio::spawn(async move { membership::refresh_profile(&chat, &user_id).await });
+    task.await.map_err(|_| Error::Store(store::Error::Closed))?
 }
 
 async fn load(chat: &Chat, user_id: &UserId) -> Result<ProfileRow> {

@@ -106,6 +106,19 @@ async fn a_deactivated_account_is_closed_for_good() {
 }
 
 #[tokio::test]
+async fn who_deactivates_an_account_leaves_all_rooms() {
+    let server = Server::start().await;
+    let (bob, alice) = (server.register("bob").await, server.register("alice").await);
+    let room = server.post("/_matrix/client/v3/createRoom", json!({ "invite": [alice.id] })).by(&bob).ok().await;
+    let room = room["room_id"].as_str().expect("a room").to_owned();
+    server.post(&format!("/_matrix/client/v3/join/{room}"), json!({})).by(&alice).ok().await;
+    let membership = format!("/_matrix/client/v3/rooms/{room}/state/m.room.member/{}", alice.id);
+    assert_eq!(server.get(&membership).by(&bob).ok().await["membership"], json!("join"));
+    server.post(DEACTIVATE, json!({ "auth": auth("alice", PASSWORD) })).by(&alice).ok().await;
+    assert_eq!(server.get(&membership).by(&bob).ok().await["membership"], json!("leave"));
+}
+
+#[tokio::test]
 async fn capabilities_and_identifiers_are_told_to_users_only() {
     let server = Server::start().await;
     let alice = server.register("alice").await;

@@ -126,3 +126,28 @@ async fn fields_set_at_the_same_time_are_all_kept() {
     }
     assert_eq!(profile(&server, &alice).await.as_object().map(serde_json::Map::len), Some(7));
 }
+
+#[tokio::test]
+async fn a_changed_name_or_avatar_shows_in_the_rooms_of_its_owner() {
+    let server = Server::start().await;
+    let (alice, bob) = (server.register("alice").await, server.register("bob").await);
+    let mut members = Vec::new();
+    for _ in 0..2 {
+        let room = server.post("/_matrix/client/v3/createRoom", json!({ "invite": [bob.id] })).by(&alice).ok().await;
+        let room = room["room_id"].as_str().expect("a room").to_owned();
+        members.push(format!("/_matrix/client/v3/rooms/{room}/state/m.room.member/{}", alice.id));
+    }
+    assert_eq!(put(&server, &alice, "displayname", json!("Alice Liddell")).await.0, 200);
+    assert_eq!(put(&server, &alice, "avatar_url", json!("mxc://localhost/face")).await.0, 200);
+    assert_eq!(put(&server, &alice, "org.example.title", json!("Explorer")).await.0, 200);
+    let expected =
+        json!({ "membership": "join", "displayname": "Alice Liddell", "avatar_url": "mxc://localhost/face" });
+    for path in &members {
+        assert_eq!(server.get(path).by(&alice).ok().await, expected);
+    }
+    server.delete(&path(&alice, "avatar_url")).by(&alice).ok().await;
+    for path in &members {
+        let member = server.get(path).by(&alice).ok().await;
+        assert_eq!(member, json!({ "membership": "join", "displayname": "Alice Liddell" }));
+    }
+}

@@ -86,3 +86,22 @@ async fn a_search_that_makes_no_sense_is_refused() {
     assert_eq!(server.post(SEARCH, json!({ "search_term": "a" })).send().await.0, 401);
     assert_eq!(found(&server, &alice, json!({ "search_term": "a".repeat(100_000) })).await.0.len(), 0);
 }
+
+#[tokio::test]
+async fn where_not_everybody_may_be_found_only_those_of_ones_rooms_and_of_open_rooms_are() {
+    let server = Server::with(|settings| settings.rules.user_directory.search_all_users = false).await;
+    let caller = server.register("caller").await;
+    let (friend, public, hidden) =
+        (server.register("p.friend").await, server.register("p.public").await, server.register("p.hidden").await);
+    let create = |body: Value, by: &User| server.post("/_matrix/client/v3/createRoom", body).by(by).ok();
+    let shared = create(json!({ "preset": "private_chat", "invite": [friend.id] }), &caller).await;
+    create(json!({ "preset": "private_chat" }), &hidden).await;
+    create(json!({ "preset": "public_chat" }), &public).await;
+    let people = || found(&server, &caller, json!({ "search_term": "p." }));
+    assert_eq!(people().await, (vec![public.id.clone()], false), "an invitation is not enough");
+    let join = format!("/_matrix/client/v3/join/{}", shared["room_id"].as_str().expect("a room"));
+    server.post(&join, json!({})).by(&friend).ok().await;
+    assert_eq!(people().await, (vec![friend.id.clone(), public.id.clone()], false));
+    assert_eq!(found(&server, &caller, json!({ "search_term": "caller" })).await.0, [caller.id.clone()]);
+    assert_eq!(found(&server, &caller, json!({ "search_term": "p.", "limit": 1 })).await, (vec![friend.id], true));
+}
