@@ -82,9 +82,7 @@ impl Chat {
             let (hub, rooms, sessions) = (hub.clone(), rooms.clone(), sessions.clone());
             move |records: &[Arc<store::log::Record>]| {
                 for (user_id, device_id) in hub.follow(&rooms, records) {
-                    if let Ok(user_id) = <&UserId>::try_from(user_id.as_ref()) {
-                        sessions.forget_device(user_id, &device_id);
-                    }
+                    sessions.forget_device(&user_id, &device_id);
                 }
             }
         };

@@ -102,6 +102,6 @@ async fn where_not_everybody_may_be_found_only_those_of_ones_rooms_and_of_open_r
     let join = format!("/_matrix/client/v3/join/{}", shared["room_id"].as_str().expect("a room"));
     server.post(&join, json!({})).by(&friend).ok().await;
     assert_eq!(people().await, (vec![friend.id.clone(), public.id.clone()], false));
-    assert_eq!(found(&server, &caller, json!({ "search_term": "caller" })).await.0, [caller.id.clone()]);
+    assert_eq!(found(&server, &caller, json!({ "search_term": "caller" })).await.0, vec![caller.id.clone()]);
     assert_eq!(found(&server, &caller, json!({ "search_term": "p.", "limit": 1 })).await, (vec![friend.id], true));
 }
