@@ -72,7 +72,7 @@ struct Inner {
     stats: Arc<writer::Stats>,
     thread: Mutex<Option<std::thread::JoinHandle<()>>>,
     /// Held for as long as the store is open, so that no second process writes to it.
-    _lock: std::fs::File,
+    lock: Mutex<Option<std::fs::File>>,
 }
 
 impl Db {
@@ -105,7 +105,7 @@ impl Db {
                 queries: AtomicU64::new(0),
                 stats,
                 thread: Mutex::new(Some(thread)),
-                _lock: lock,
+                lock: Mutex::new(Some(lock)),
             }),
         })
     }
@@ -184,6 +184,8 @@ impl Db {
         if let Some(thread) = thread {
             tokio::task::spawn_blocking(move || thread.join().ok()).await.ok();
         }
+        // Not when the last clone goes: a request that is still being answered must not keep the next process out.
+        self.inner.lock.lock().take();
     }
 
     async fn submit<T>(&self, job: Job, answer: oneshot::Receiver<Result<T>>) -> Result<T> {
