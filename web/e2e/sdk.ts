@@ -2,6 +2,17 @@ import { ClientEvent, createClient, PendingEventOrdering, SyncState } from "matr
 import type { MatrixClient, Room } from "matrix-js-sdk";
 import type { Account } from "./people";
 
+// The SDK is written for Node 22; version 20 lacks this one function of it.
+Promise.withResolvers ??= function withResolvers<T>(this: PromiseConstructor) {
+  let resolve!: (value: T | PromiseLike<T>) => void;
+  let reject!: (reason?: unknown) => void;
+  const promise = new this<T>((yes, no) => {
+    resolve = yes;
+    reject = no;
+  });
+  return { promise, resolve, reject };
+};
+
 const quiet = { trace() {}, debug() {}, info() {}, warn() {}, error() {}, getChild: () => quiet };
 
 /** A person on a Matrix SDK over plain /sync: no part of our client is involved. */
