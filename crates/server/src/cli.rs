@@ -108,6 +108,10 @@ async fn greet(running: &Running, data: &str) -> Result<(), String> {
     }
     if running.is_new().await.map_err(|error| error.to_string())? {
         println!("Nobody has an account yet: the first one to be registered becomes the administrator.");
+        let token = chat::registration_tokens::first(running.chat()).await.map_err(|error| error.to_string())?;
+        if let Some(token) = token {
+            println!("Registering takes a token. This one is good for that first account: {token}");
+        }
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Registration tokens.
 
 use chat::config::RegistrationMode;
-use e2e::{Client, PASSWORD, Server, User, Value, json};
+use e2e::{Client, PASSWORD, Process, Server, User, Value, json};
 
 const TOKENS: &str = "/_chatbook/client/v1/registration_tokens";
 const REGISTER: &str = "/_matrix/client/v3/register";
@@ -126,4 +126,13 @@ async fn only_administrators_make_see_and_end_tokens() {
         assert_eq!(request.send().await.0, 401);
     }
     assert_eq!(server.get(TOKENS).by(&admin).ok().await["registration_tokens"].as_array().map(Vec::len), Some(1));
+}
+
+#[tokio::test]
+async fn who_starts_an_invited_server_reads_the_first_token_on_its_output() {
+    let data = std::sync::Arc::new(tempfile::TempDir::new().expect("a directory"));
+    let process = Process::spawn_in(data, &[("CHATBOOK_REGISTRATION__MODE", "token")]).await;
+    let printed = process.printed_within(std::time::Duration::from_secs(10), "first account: ").await;
+    let token = printed.rsplit_once("first account: ").and_then(|(_, rest)| rest.split_whitespace().next());
+    assert_eq!(register(&process, "admin", token.expect("a token")).await.0, 200);
 }
