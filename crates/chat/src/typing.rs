@@ -54,7 +54,7 @@ fn tell(chat: &Chat, room: &Room) {
     for user in chat.hub.audience(&room.id) {
         {
             let mut inner = user.inner.lock();
-            inner.touch(&room.id);
+            inner.touch(&room.id, (room.shard, 0));
             let clock = inner.clock;
             inner.typing.set(&room.id, clock);
         }

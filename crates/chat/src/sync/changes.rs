@@ -127,7 +127,7 @@ async fn candidates(
 ) -> Result<Snapshot> {
     let (mut snapshot, touched) = {
         let inner = user.inner.lock();
-        let stamp = Stamp { generation: user.generation, clock: inner.clock };
+        let stamp = Stamp { generation: user.generation, clock: inner.settled(until) };
         let touched = clock.filter(|_| !full_state).and_then(|clock| inner.touched_since(clock));
         let all = || inner.rooms.iter().map(|(room, tie)| (room.clone(), tie.clone())).collect::<Vec<_>>();
         let rooms = match (&touched, since) {

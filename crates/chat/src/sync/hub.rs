@@ -91,7 +91,7 @@ impl Hub {
                 }
                 if let Some(audience) = self.audience.get(room_id) {
                     for user in audience.iter() {
-                        user.touch_room(room_id);
+                        user.inner.lock().touch(room_id, (record.shard, record.pos));
                         woken.push(user.clone());
                     }
                 }
@@ -127,7 +127,7 @@ impl Hub {
         for event in record.events.iter().filter(|event| event.kind.as_ref() == "m.room.member") {
             let user = event.state_key.as_ref().and_then(|user_id| self.peek(user_id));
             if let Some(user) = user {
-                self.apply_membership(&user, event);
+                self.apply_membership(&user, event, record.shard);
                 woken.push(user);
             }
         }
@@ -143,14 +143,14 @@ impl Hub {
                 Change::Receipt(_) | Change::Redacted { .. } => continue,
             };
             if let Some(user) = self.peek(user_id) {
-                apply_to_user(&user, record.pos, change);
+                apply_to_user(&user, (record.shard, record.pos), change);
                 woken.push(user);
             }
         }
     }
 
     /// A member event of a user in memory: the tie to the room and the place in its audience.
-    fn apply_membership(&self, user: &Arc<HotUser>, event: &Event) {
+    fn apply_membership(&self, user: &Arc<HotUser>, event: &Event, shard: Shard) {
         let membership = membership_of(event);
         let mut inner = user.inner.lock();
         let before = inner.rooms.get(&event.room_id);
@@ -161,7 +161,7 @@ impl Hub {
         if before.is_none_or(|tie| tie.membership != membership) {
             inner.rooms.insert(event.room_id.clone(), Tie { membership, pos: event.pos, forgotten: false });
         }
-        inner.touch(&event.room_id);
+        inner.touch(&event.room_id, (shard, event.pos));
         drop(inner);
         if membership == "join" && !joined_before {
             self.join_audience(user, &event.room_id);
@@ -287,14 +287,15 @@ fn changed_rooms(record: &Record, rooms: &mut Vec<Arc<str>>) {
     }
 }
 
-fn apply_to_user(user: &HotUser, pos: i64, change: &Change) {
+fn apply_to_user(user: &HotUser, at: (Shard, i64), change: &Change) {
+    let pos = at.1;
     let mut inner = user.inner.lock();
     match change {
         Change::AccountData { room_id, kind, json, .. } => {
             let data = AccountData { json: json.clone(), pos };
             inner.set_account_data(room_id, kind, data);
             if !room_id.is_empty() {
-                inner.touch(room_id);
+                inner.touch(room_id, at);
             }
         }
         Change::ToDevice { device_id, .. } => {
@@ -367,7 +368,7 @@ impl Hub {
             let own = |event: &&Arc<Event>| {
                 event.kind.as_ref() == "m.room.member" && event.state_key.as_deref() == Some(user.id.as_ref())
             };
-            record.events.iter().filter(own).for_each(|event| self.apply_membership(user, event));
+            record.events.iter().filter(own).for_each(|event| self.apply_membership(user, event, record.shard));
             for change in &record.changes {
                 let concerns = match change {
                     Change::AccountData { user_id, .. }
@@ -377,7 +378,7 @@ impl Hub {
                     Change::Receipt(_) | Change::Redacted { .. } => false,
                 };
                 if concerns {
-                    apply_to_user(user, record.pos, change);
+                    apply_to_user(user, (record.shard, record.pos), change);
                 }
             }
         }

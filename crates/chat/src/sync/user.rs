@@ -10,7 +10,7 @@ use std::{
 
 use parking_lot::Mutex;
 use serde_json::value::RawValue;
-use store::user_rooms::UserRoomRow;
+use store::{log::Shard, user_rooms::UserRoomRow};
 use tokio::sync::Notify;
 
 /// Changed rooms that are remembered; a client further behind has its rooms compared one by one.
@@ -52,8 +52,8 @@ pub(crate) struct Inner {
     pub(crate) account_data_pos: i64,
     /// The newest message that waits for each device.
     pub(crate) to_device: HashMap<Arc<str>, i64>,
-    /// Rooms in the order they changed, by clock.
-    touched: VecDeque<(u64, Arc<str>)>,
+    /// Rooms in the order they changed.
+    touched: VecDeque<Touch>,
     /// Touches at or before this clock may be forgotten.
     touched_from: u64,
     /// People whose presence changed.
@@ -62,6 +62,15 @@ pub(crate) struct Inner {
     pub(crate) typing: Marks,
     /// Devices that were signed out, by clock.
     pub(crate) gone: HashMap<Arc<str>, u64>,
+}
+
+/// A room changed.
+struct Touch {
+    /// When, by the user's clock.
+    clock: u64,
+    room_id: Arc<str>,
+    /// Where the change stands in the log of this shard; 0 if it stands in none.
+    at: (Shard, i64),
 }
 
 /// When, by the user's clock, each of some things last changed.
@@ -125,11 +134,6 @@ impl HotUser {
         }
     }
 
-    /// Something changed in the room. Does not wake anyone yet: see [`HotUser::wake`].
-    pub(crate) fn touch_room(&self, room_id: &Arc<str>) {
-        self.inner.lock().touch(room_id);
-    }
-
     /// Tells whoever waits to look again.
     pub(crate) fn wake(&self) {
         self.news.notify_waiters();
@@ -177,17 +181,27 @@ impl Inner {
         self.clock
     }
 
-    pub(crate) fn touch(&mut self, room_id: &Arc<str>) {
+    /// Something changed in the room: a record of the log at (shard, position), or what is in no log (0).
+    pub(crate) fn touch(&mut self, room_id: &Arc<str>, at: (Shard, i64)) {
         let clock = self.tick();
         match self.touched.back_mut() {
-            Some((last, room)) if room == room_id => *last = clock,
-            _ => self.touched.push_back((clock, room_id.clone())),
+            Some(last) if last.room_id == *room_id && at.1 == 0 => last.clock = clock,
+            Some(last) if last.room_id == *room_id && at.0 == last.at.0 => (last.clock, last.at) = (clock, at),
+            _ => self.touched.push_back(Touch { clock, room_id: room_id.clone(), at }),
         }
         if self.touched.len() > TOUCHED
-            && let Some((dropped, _)) = self.touched.pop_front()
+            && let Some(dropped) = self.touched.pop_front()
         {
-            self.touched_from = dropped;
+            self.touched_from = dropped.clock;
         }
+    }
+
+    /// The clock up to which every touch belongs to a record that the cursors have passed. A room is touched before the
+    /// cursor passes the record, so a token with the clock itself could leave out a room whose news it does not have.
+    pub(crate) fn settled(&self, cursors: &[i64]) -> u64 {
+        let passed = |(shard, pos): (Shard, i64)| cursors.get(shard as usize).is_some_and(|cursor| pos <= *cursor);
+        let unsettled = self.touched.iter().find(|touch| !passed(touch.at));
+        unsettled.map_or(self.clock, |touch| touch.clock - 1)
     }
 
     /// The rooms that changed after `clock`, or nothing if that is too long ago to be known.
@@ -195,7 +209,8 @@ impl Inner {
         if clock < self.touched_from || clock > self.clock {
             return None;
         }
-        Some(self.touched.iter().rev().take_while(|(at, _)| *at > clock).map(|(_, room)| room.clone()).collect())
+        let newer = self.touched.iter().rev().take_while(|touch| touch.clock > clock);
+        Some(newer.map(|touch| touch.room_id.clone()).collect())
     }
 }
 
@@ -221,5 +236,54 @@ impl std::ops::Deref for UserGuard {
 
     fn deref(&self) -> &HotUser {
         &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user() -> HotUser {
+        HotUser::new("@a:b".into(), 7, Vec::new())
+    }
+
+    #[test]
+    fn a_token_never_counts_a_change_that_the_cursor_has_not_passed() {
+        let user = user();
+        let mut inner = user.inner.lock();
+        let (tea, cake): (Arc<str>, Arc<str>) = ("!tea".into(), "!cake".into());
+        inner.touch(&tea, (0, 10));
+        assert_eq!(inner.settled(&[10]), inner.clock);
+        inner.touch(&cake, (0, 11));
+        // Somebody types there before the cursor has passed the message.
+        inner.touch(&cake, (0, 0));
+        inner.touch(&tea, (0, 0));
+        let settled = inner.settled(&[10]);
+        assert!(settled < inner.clock);
+        assert!(inner.touched_since(settled).is_some_and(|rooms| rooms.contains(&cake)));
+        assert_eq!(inner.settled(&[11]), inner.clock);
+    }
+
+    #[test]
+    fn a_room_touched_again_is_news_to_whoever_saw_the_first_touch() {
+        let user = user();
+        let mut inner = user.inner.lock();
+        let tea: Arc<str> = "!tea".into();
+        inner.touch(&tea, (0, 1));
+        let seen = inner.settled(&[1]);
+        inner.touch(&tea, (0, 2));
+        assert_eq!(inner.touched_since(inner.settled(&[1])), inner.touched_since(seen));
+        assert!(inner.touched_since(seen).is_some_and(|rooms| rooms.contains(&tea)));
+    }
+
+    #[test]
+    fn what_is_too_long_ago_is_said_to_be_unknown() {
+        let user = user();
+        let mut inner = user.inner.lock();
+        for n in 0..TOUCHED as i64 + 2 {
+            inner.touch(&format!("!{n}").into(), (0, n + 1));
+        }
+        assert_eq!(inner.touched_since(1), None);
+        assert!(inner.touched_since(inner.clock).is_some_and(|rooms| rooms.is_empty()));
     }
 }
