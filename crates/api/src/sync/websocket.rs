@@ -138,6 +138,8 @@ enum End {
 }
 
 async fn run(chat: App, mut socket: WebSocket, request: changes::Request, presence: Option<presence::State>) {
+    // Held until the goodbye is sent: the server waits for it before it ends.
+    let _open = chat.shutdown.subscribe();
     let Ok(follower) = changes::Follower::new(Arc::clone(&chat), &request.session).await else {
         return end(socket, close::GOING_AWAY, "the server cannot read your data").await;
     };
@@ -162,6 +164,9 @@ async fn serve(
         return End::Close(close::GOING_AWAY, "the server cannot write");
     }
     let mut shutdown = chat.shutdown.subscribe();
+    if *shutdown.borrow() {
+        return End::Close(close::GOING_AWAY, "the server is stopping");
+    }
     let mut presence = presence.unwrap_or(presence::State::Online);
     let mut calls = FuturesUnordered::new();
     let mut heard = Instant::now();
