@@ -23,7 +23,7 @@ $(NODE_MODULES): web/package-lock.json
 check-rust: web
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
-	cargo test --locked --workspace
+	CHATBOOK_CRASH_SENDS=10000 cargo test --locked --workspace
 
 check-web: $(NODE_MODULES)
 	cd web && npm run lint

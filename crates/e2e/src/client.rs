@@ -15,6 +15,7 @@ type Pool = legacy::Client<legacy::connect::HttpConnector, Full<Bytes>>;
 /// Talks to one server. Clones share their connections.
 #[derive(Clone)]
 pub struct Client {
+    addr: SocketAddr,
     base: String,
     pool: Pool,
 }
@@ -32,12 +33,17 @@ pub type RawResponse = (u16, HeaderMap, Bytes);
 impl Client {
     /// A client of the server at `addr`.
     pub fn new(addr: SocketAddr) -> Self {
-        Self { base: format!("http://{addr}"), pool: legacy::Client::builder(TokioExecutor::new()).build_http() }
+        Self { addr, base: format!("http://{addr}"), pool: legacy::Client::builder(TokioExecutor::new()).build_http() }
     }
 
     /// `http://127.0.0.1:port`
     pub fn base(&self) -> &str {
         &self.base
+    }
+
+    /// Where the server listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
     }
 
     /// A request with any method. `path` begins with `/` and is sent as it is.

@@ -12,12 +12,14 @@
 mod client;
 mod process;
 mod server;
+mod stream;
 
 pub use ::server::Settings;
 pub use client::{Client, Request};
 pub use process::{Process, chatbook};
 pub use serde_json::{Value, json};
 pub use server::Server;
+pub use stream::Stream;
 
 /// A signed-in device of a registered user.
 #[derive(Debug, Clone)]

@@ -22,7 +22,6 @@ use crate::Client;
 pub struct Process {
     client: Client,
     child: Child,
-    addr: SocketAddr,
     data: Arc<TempDir>,
     options: Vec<String>,
     environment: Vec<(String, String)>,
@@ -71,14 +70,9 @@ impl Process {
         let printed = Output::collect(child.stdout.take().expect("stdout is piped"));
         let logged = Output::collect(child.stderr.take().expect("stderr is piped"));
         let text = printed.wait(START, "http://").await;
-        let addr = text.lines().find_map(|line| line.split_once("http://")?.1.parse().ok());
+        let addr: Option<SocketAddr> = text.lines().find_map(|line| line.split_once("http://")?.1.parse().ok());
         let addr = addr.unwrap_or_else(|| panic!("no address: {text}\n{}", logged.text()));
-        Self { client: Client::new(addr), child, addr, data, options, environment, printed, logged }
-    }
-
-    /// Where it listens.
-    pub fn addr(&self) -> SocketAddr {
-        self.addr
+        Self { client: Client::new(addr), child, data, options, environment, printed, logged }
     }
 
     /// Its data.

@@ -2,7 +2,9 @@
 
 mod account;
 mod admin;
+mod crash;
 mod devices;
+mod full_disk;
 mod login;
 mod profile;
 mod rate_limits;

@@ -128,3 +128,24 @@ async fn a_log_in_json_is_one_object_per_line_with_every_request_and_no_secret()
     assert_eq!(line["span"]["http.route"], "/_matrix/client/v3/account/whoami");
     assert!(!log.contains("secret"), "{log}");
 }
+
+#[tokio::test]
+async fn stopping_tells_websockets_to_go_away_and_ends_long_polls_before_it_ends() {
+    let server = Server::start().await;
+    let alice = server.register("alice").await;
+    let mut stream = server.stream(&alice, "").await.expect("it connects");
+    let first = stream.next().await.expect("it sends").expect("the initial sync");
+    let since = first["next_batch"].as_str().expect("a token").to_owned();
+    let poll = server.get(&format!("/_matrix/client/v3/sync?timeout=30000&since={since}")).by(&alice);
+    let poll = tokio::spawn(poll.send());
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let goodbye = tokio::spawn(async move {
+        while stream.next().await.expect("it closes cleanly").is_some() {}
+        stream.close_code()
+    });
+    let started = std::time::Instant::now();
+    server.stop().await;
+    assert!(started.elapsed() < Duration::from_secs(5), "stopping took {:?}", started.elapsed());
+    assert_eq!(goodbye.await.expect("it ends"), Some(1001));
+    assert_eq!(poll.await.expect("it ends").0, 200);
+}

@@ -1,3 +1,0 @@
-//! The store's suite, through its public door.
-
-mod log;
