@@ -28,8 +28,7 @@ mod tests {
         let db = Db::open_sqlite(dir.path()).expect("the store opens");
         assert_eq!(server_name(&db, "first").await.expect("it answers"), "first");
         assert_eq!(server_name(&db, "second").await.expect("it answers"), "second");
-        let join =
-            "insert into users (user_id, admin, deactivated, profile, created_ts) values ('@a:second', 0, 0, '{}', 0)";
+        let join = "insert into users (user_id, admin, deactivated, profile, search, created_ts) values ('@a:second', 0, 0, '{}', '', 0)";
         db.write(vec![Stmt::new(join, params![])]).await.expect("the user joins");
         assert_eq!(server_name(&db, "third").await.expect("it answers"), "second");
         db.close().await;

@@ -1,0 +1,210 @@
+//! The log: dense positions, guards, transaction ids, commands that fail alone.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
+
+use serde_json::value::RawValue;
+use store::{
+    Db, Error, Stmt, Value, events,
+    log::{Commit, Guard, NewEvent, Outcome, Record, RoomPart, TxnKey},
+    params, rooms,
+};
+
+const ROOM: &str = "!room";
+
+fn raw(json: &str) -> Arc<RawValue> {
+    RawValue::from_string(json.to_owned()).unwrap().into()
+}
+
+fn event(id: &str, state_key: Option<&str>) -> NewEvent {
+    NewEvent {
+        event_id: id.into(),
+        kind: if state_key.is_some() { "m.room.topic" } else { "m.room.message" }.into(),
+        state_key: state_key.map(Into::into),
+        sender: "@alice:test".into(),
+        txn: None,
+        notifies: state_key.is_none(),
+        ts: 1,
+        json: raw(&format!(r#"{{"event_id":"{id}"}}"#)),
+    }
+}
+
+fn send(id: &str) -> Commit {
+    let part = RoomPart { room_id: ROOM.into(), events: vec![event(id, None)], ..RoomPart::default() };
+    Commit { ts: 1, room: Some(part), ..Commit::default() }
+}
+
+fn with_txn(id: &str, txn_id: &str) -> Commit {
+    let txn = TxnKey {
+        user_id: "@alice:test".into(),
+        device_id: "PHONE".into(),
+        scope: "send".into(),
+        txn_id: txn_id.into(),
+    };
+    Commit { txn: Some(txn), ..send(id) }
+}
+
+async fn create(db: &Db) {
+    let part = RoomPart {
+        room_id: ROOM.into(),
+        create: Some(("12".into(), "@alice:test".into())),
+        events: vec![event("$topic", Some(""))],
+        ..RoomPart::default()
+    };
+    committed(db.commit(Commit { ts: 1, room: Some(part), ..Commit::default() }).await.unwrap());
+}
+
+fn committed(outcome: Outcome) -> Arc<Record> {
+    match outcome {
+        Outcome::Committed(record) => record,
+        Outcome::Duplicate { event_id } => panic!("taken for a repetition of {event_id}"),
+    }
+}
+
+async fn history(db: &Db) -> Vec<(i64, i64, String)> {
+    let events = events::from(db, 0, ROOM, 1, 100_000).await.unwrap();
+    events.iter().map(|event| (event.seq, event.pos, event.event_id.to_string())).collect()
+}
+
+fn open() -> (tempfile::TempDir, Db) {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Db::open_sqlite(dir.path()).unwrap();
+    (dir, db)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn positions_and_numbers_are_dense_under_concurrent_commits() {
+    let (_dir, db) = open();
+    create(&db).await;
+    let last = Arc::new(AtomicI64::new(1));
+    let seen = last.clone();
+    let heads = db
+        .follow(Box::new(move |records| {
+            for record in records {
+                assert_eq!(
+                    seen.fetch_add(1, Ordering::SeqCst) + 1,
+                    record.pos,
+                    "the follower sees every commit, in order"
+                );
+            }
+        }))
+        .await
+        .unwrap();
+    assert_eq!(heads, [1]);
+    let sends = (0..500).map(|n| {
+        let db = db.clone();
+        tokio::spawn(async move { committed(db.commit(send(&format!("$m{n}"))).await.unwrap()).pos })
+    });
+    for send in sends.collect::<Vec<_>>() {
+        let pos = send.await.unwrap();
+        assert!(last.load(Ordering::SeqCst) >= pos, "the follower knew of it before the answer");
+    }
+    let history = history(&db).await;
+    assert_eq!(history.len(), 501);
+    for (index, (seq, pos, _)) in history.iter().enumerate() {
+        assert_eq!((*seq, *pos), (index as i64 + 1, index as i64 + 1));
+    }
+}
+
+#[tokio::test]
+async fn a_transaction_id_yields_one_event_also_within_a_batch_and_after_a_restart() {
+    let (dir, db) = open();
+    create(&db).await;
+    let (first, second) = tokio::join!(db.commit(with_txn("$a", "t")), db.commit(with_txn("$b", "t")));
+    assert!(matches!(first, Ok(Outcome::Committed(_))));
+    assert!(matches!(second, Ok(Outcome::Duplicate { event_id }) if event_id == "$a"));
+    db.close().await;
+    drop(db);
+    let db = Db::open_sqlite(dir.path()).unwrap();
+    let again = db.commit(with_txn("$c", "t")).await;
+    assert!(matches!(again, Ok(Outcome::Duplicate { event_id }) if event_id == "$a"));
+    assert_eq!(history(&db).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_commit_decided_on_outdated_state_is_refused_and_changes_nothing() {
+    let (_dir, db) = open();
+    create(&db).await;
+    let guarded = |id: &str, seq| {
+        let mut commit = send(id);
+        if let Some(part) = &mut commit.room {
+            part.guards = vec![Guard { kind: "m.room.topic".into(), state_key: "".into(), seq }];
+            part.events = vec![event(id, Some(""))];
+        }
+        commit
+    };
+    let (first, second) = tokio::join!(db.commit(guarded("$x", 1)), db.commit(guarded("$y", 1)));
+    assert!(first.is_ok());
+    assert!(matches!(second, Err(Error::Stale)), "{second:?}");
+    let state = rooms::current_state(&db, 0, ROOM).await.unwrap();
+    assert_eq!(state.len(), 1);
+    assert_eq!(state[0].event_id.as_ref(), "$x");
+    let absent = Guard { kind: "m.room.topic".into(), state_key: "other".into(), seq: 5 };
+    let mut commit = send("$z");
+    commit.room.as_mut().unwrap().guards = vec![absent];
+    assert!(matches!(db.commit(commit).await, Err(Error::Stale)));
+    assert_eq!(history(&db).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_command_that_fails_leaves_its_neighbours_and_no_gap() {
+    let (_dir, db) = open();
+    create(&db).await;
+    let mut refused = send("$refused");
+    refused.writes = vec![store::directory::delete_alias("#nobody:test")];
+    let mut broken = send("$broken");
+    broken.writes = vec![Stmt::new("insert into no_such_table (a) values ($1)", params![Value::Pos])];
+    let mut unknown = send("$unknown");
+    unknown.room.as_mut().unwrap().room_id = "!nowhere".into();
+    let (a, refused, broken, unknown, b) = tokio::join!(
+        db.commit(send("$a")),
+        db.commit(refused),
+        db.commit(broken),
+        db.commit(unknown),
+        db.commit(send("$b"))
+    );
+    assert!(matches!(refused, Err(Error::Expectation(0))), "{refused:?}");
+    assert!(matches!(broken, Err(Error::Database(_))), "{broken:?}");
+    assert!(matches!(unknown, Err(Error::NoRoom)), "{unknown:?}");
+    committed(a.unwrap());
+    committed(b.unwrap());
+    let ids: Vec<_> = history(&db).await.into_iter().map(|(_, pos, id)| (pos, id)).collect();
+    assert_eq!(ids, [(1, "$topic".to_owned()), (2, "$a".to_owned()), (3, "$b".to_owned())]);
+}
+
+#[tokio::test]
+async fn a_write_is_all_or_nothing() {
+    let (_dir, db) = open();
+    let taken = store::directory::put_alias("#tea:test", ROOM, "@alice:test", 1);
+    db.write(vec![taken.clone()]).await.unwrap();
+    let both = db.write(vec![store::directory::publish("!other", 1), taken]).await;
+    assert!(matches!(both, Err(Error::Expectation(1))), "{both:?}");
+    assert!(!store::directory::is_public(&db, "!other").await.unwrap());
+}
+
+#[tokio::test]
+async fn the_log_reads_back_as_it_was_followed() {
+    let (_dir, db) = open();
+    create(&db).await;
+    let record = committed(db.commit(with_txn("$a", "t")).await.unwrap());
+    let rows = db
+        .query("select pos, payload from log where shard = $1 order by pos", params![0], |row| {
+            Ok((row.get::<i64>(0)?, row.get::<String>(1)?))
+        })
+        .await
+        .unwrap();
+    assert_eq!(rows.iter().map(|(pos, _)| *pos).collect::<Vec<_>>(), [1, 2]);
+    let read = Record::decode(0, rows[1].0, &rows[1].1).unwrap();
+    assert_eq!(format!("{read:?}"), format!("{record:?}"));
+}
+
+#[tokio::test]
+async fn a_data_directory_has_one_owner() {
+    let (dir, db) = open();
+    assert!(matches!(Db::open_sqlite(dir.path()), Err(Error::Refused(why)) if why.contains("in use")));
+    db.close().await;
+    drop(db);
+    assert!(Db::open_sqlite(dir.path()).is_ok());
+}

@@ -1,0 +1,3 @@
+//! The store's suite, through its public door.
+
+mod log;
