@@ -9,6 +9,7 @@ mod event;
 mod extract;
 mod filter;
 mod login;
+mod media;
 mod messages;
 mod metrics;
 mod profile;

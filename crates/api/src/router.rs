@@ -10,7 +10,7 @@ use axum::{
 };
 
 use crate::{
-    account, admin, devices, directory, error::ApiError, extract::App, filter, login, messages, profile, rooms, sync,
+    account, admin, devices, directory, error::ApiError, extract::App, filter, login, media, messages, profile, rooms, sync,
     user_data, user_directory, versions,
 };
 
@@ -25,6 +25,7 @@ pub fn router(chat: App) -> Router {
         .merge(admin::routes())
         .merge(devices::routes())
         .merge(filter::routes())
+        .merge(media::routes())
         .merge(login::routes())
         .merge(directory::routes())
         .merge(messages::routes())

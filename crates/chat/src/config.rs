@@ -24,6 +24,8 @@ pub struct Config {
     pub presence: Presence,
     /// Sizes.
     pub limits: Limits,
+    /// Files that people share.
+    pub media: Media,
 }
 
 /// Who may register an account.
@@ -169,5 +171,36 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self { upload_bytes: 100 * 1024 * 1024, rooms_per_user: 10_000 }
+    }
+}
+
+/// Files that people share.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Media {
+    /// What one person may keep on the server, bytes; 0 for no bound.
+    pub quota_bytes: u64,
+    /// How long a file may be announced before its content is there, milliseconds.
+    pub pending_lifetime_ms: i64,
+    /// Files that one person may have announced at the same time.
+    pub pending_per_user: usize,
+    /// The largest picture that thumbnails are made of, width times height.
+    pub thumbnail_pixels: u64,
+    /// Memory for decoding one picture, bytes.
+    pub thumbnail_memory_bytes: u64,
+    /// Pictures decoded at the same time; more wait.
+    pub thumbnails_at_once: usize,
+}
+
+impl Default for Media {
+    fn default() -> Self {
+        Self {
+            quota_bytes: 0,
+            pending_lifetime_ms: 24 * 3600 * 1000,
+            pending_per_user: 50,
+            thumbnail_pixels: 64 * 1024 * 1024,
+            thumbnail_memory_bytes: 256 * 1024 * 1024,
+            thumbnails_at_once: 2,
+        }
     }
 }

@@ -17,7 +17,16 @@ fn events(json: Value) -> EventFilter {
 
 async fn chat(dir: &std::path::Path) -> Arc<Chat> {
     let db = Db::open_sqlite(dir).unwrap();
-    Chat::open(db, Env::system(), Config::default(), server_name!("example.org").to_owned(), true).await.unwrap()
+    Chat::open(
+        db,
+        ::media::Storage::memory(),
+        Env::system(),
+        Config::default(),
+        server_name!("example.org").to_owned(),
+        true,
+    )
+    .await
+    .unwrap()
 }
 
 fn content(json: Value) -> Map<String, Value> {

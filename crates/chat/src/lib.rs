@@ -10,6 +10,7 @@ mod env;
 mod error;
 pub mod filters;
 mod housekeeping;
+pub mod media;
 mod messages;
 pub mod passwords;
 pub mod presence;
@@ -60,6 +61,7 @@ pub struct Chat {
     pub(crate) presence: presence::Presence,
     pub(crate) sessions: Arc<sessions::Cache>,
     pub(crate) filters: filters::Cache,
+    pub(crate) media: media::Media,
     /// Rate limits.
     pub rate_limits: rate_limit::RateLimits,
     pub(crate) passwords: passwords::Pool,
@@ -67,9 +69,10 @@ pub struct Chat {
 }
 
 impl Chat {
-    /// Opens the rules over a store.
+    /// Opens the rules over a store and the place where files are kept.
     pub async fn open(
         db: Db,
+        files: ::media::Storage,
         env: Env,
         config: config::Config,
         server_name: OwnedServerName,
@@ -89,6 +92,7 @@ impl Chat {
         if db.follow(Box::new(follower)).await? != hub.cursors() {
             return Err(Error::Store(StoreError::Refused("somebody wrote to the store while it was opened".into())));
         }
+        let media = media::Media::new(files, &config.media);
         let chat = Arc::new(Self {
             hub,
             rooms,
@@ -105,7 +109,9 @@ impl Chat {
             shutdown: tokio::sync::watch::Sender::new(false),
             sessions,
             filters: filters::Cache::default(),
+            media,
         });
+        media::start_sweeping(&chat);
         tokio::spawn(housekeeping::run(Arc::downgrade(&chat)));
         Ok(chat)
     }

@@ -301,7 +301,10 @@ mod tests {
             move |bytes| bytes.copy_from_slice(&random.random::<32>()[..bytes.len()]),
         );
         let db = store::Db::open_sqlite(dir.path()).unwrap();
-        let chat = Chat::open(db, env, Config::default(), "localhost".try_into().unwrap(), true).await.unwrap();
+        let chat =
+            Chat::open(db, ::media::Storage::memory(), env, Config::default(), "localhost".try_into().unwrap(), true)
+                .await
+                .unwrap();
         chat.db.write(vec![devices::upsert("@alice:localhost", "A", None, 5, "1.1.1.1")]).await.unwrap();
         let session = session(1, "A");
         for (after_ms, address, expected) in [

@@ -43,7 +43,8 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     };
     let db = open_store(&own.server).await?;
     let private = addr.ip().is_loopback() && own.server.trusted_proxies.is_empty();
-    let chat = Chat::open(db, chat::Env::system(), rules, name, private).await.map_err(refused)?;
+    let files = media::Storage::local(&own.server.data.join("media")).map_err(refused)?;
+    let chat = Chat::open(db, files, chat::Env::system(), rules, name, private).await.map_err(refused)?;
     let metrics = Metrics::default();
     let surface = Surface {
         assets: own.web.enabled.then(web::assets),

@@ -64,7 +64,10 @@ create index session_by_previous on session (previous) where previous is not nul
 
 create table registration_token (token text not null primary key, uses_allowed bigint, used bigint not null, expires_ts bigint, created_ts bigint not null);
 
+-- object and size: null until the content is there; until then expires_ts is set. reserved: made without content, which
+-- its owner uploads later.
 create table media (
-  media_id text not null primary key, user_id text not null, content_type text not null, filename text, size bigint not null,
-  created_ts bigint not null);
+  media_id text not null primary key, user_id text not null, reserved bigint not null, content_type text, filename text,
+  object text, size bigint, created_ts bigint not null, expires_ts bigint);
 create index media_by_user on media (user_id, created_ts);
+create index media_unfinished on media (expires_ts) where expires_ts is not null;

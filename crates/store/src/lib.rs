@@ -13,6 +13,7 @@ pub mod events;
 pub mod filters;
 pub mod identity;
 pub mod log;
+pub mod media;
 mod migrations;
 pub mod profiles;
 pub mod receipts;
