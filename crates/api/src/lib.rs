@@ -13,6 +13,7 @@ mod media;
 mod messages;
 mod metrics;
 mod profile;
+mod push_rules;
 mod rooms;
 mod router;
 mod serve;

@@ -10,8 +10,8 @@ use axum::{
 };
 
 use crate::{
-    account, admin, devices, directory, error::ApiError, extract::App, filter, login, media, messages, profile, rooms, sync,
-    user_data, user_directory, versions,
+    account, admin, devices, directory, error::ApiError, extract::App, filter, login, media, messages, profile,
+    push_rules, rooms, sync, user_data, user_directory, versions,
 };
 
 /// Bodies of everything but uploads, bytes.
@@ -26,6 +26,7 @@ pub fn router(chat: App) -> Router {
         .merge(devices::routes())
         .merge(filter::routes())
         .merge(media::routes())
+        .merge(push_rules::routes())
         .merge(login::routes())
         .merge(directory::routes())
         .merge(messages::routes())

@@ -15,6 +15,7 @@ mod messages;
 pub mod passwords;
 pub mod presence;
 pub mod profile;
+pub mod push_rules;
 pub mod rate_limit;
 pub mod receipts;
 pub mod registration_tokens;
@@ -62,6 +63,8 @@ pub struct Chat {
     pub(crate) sessions: Arc<sessions::Cache>,
     pub(crate) filters: filters::Cache,
     pub(crate) media: media::Media,
+    /// Held while somebody's push rules change.
+    pub(crate) push_rules: tokio::sync::Mutex<()>,
     /// Rate limits.
     pub rate_limits: rate_limit::RateLimits,
     pub(crate) passwords: passwords::Pool,
@@ -110,6 +113,7 @@ impl Chat {
             sessions,
             filters: filters::Cache::default(),
             media,
+            push_rules: tokio::sync::Mutex::default(),
         });
         media::start_sweeping(&chat);
         tokio::spawn(housekeeping::run(Arc::downgrade(&chat)));

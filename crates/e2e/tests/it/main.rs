@@ -9,6 +9,7 @@ mod full_disk;
 mod login;
 mod media;
 mod profile;
+mod push_rules;
 mod rate_limits;
 mod start;
 mod surface;

@@ -1,0 +1,195 @@
+//! What a user wants to be notified of: the server's default rules, and the user's changes to them.
+//!
+//! Client-Server API, "Push rules". They are kept as account data of the type `m.push_rules`, so that clients hear of
+//! changes by sync.
+
+pub use ruma::push::Action;
+use ruma::{
+    RoomId, UserId,
+    push::{
+        InsertPushRuleError, NewConditionalPushRule, NewPatternedPushRule, NewPushRule, NewSimplePushRule,
+        PushCondition, RemovePushRuleError, RuleKind, Ruleset,
+    },
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{Chat, Error, Result, account_data};
+
+const TYPE: &str = "m.push_rules";
+/// The longest id of a rule, bytes.
+const MAX_ID_BYTES: usize = 255;
+const KINDS: [&str; 5] = ["override", "content", "room", "sender", "underride"];
+
+/// A rule as a client sets it: which fields count depends on its kind.
+#[derive(Debug, Deserialize)]
+pub struct NewRule {
+    /// What to do.
+    pub actions: Vec<Action>,
+    /// When to do it (`override`, `underride`).
+    #[serde(default)]
+    pub conditions: Vec<PushCondition>,
+    /// Which words the message has to have (`content`).
+    pub pattern: Option<String>,
+}
+
+/// Where a rule is put among the user's rules of its kind: next to the named ones.
+#[derive(Debug, Default, Deserialize)]
+pub struct Position {
+    /// Right above this one.
+    pub before: Option<String>,
+    /// Right below this one.
+    pub after: Option<String>,
+}
+
+/// Names a rule.
+#[derive(Debug, Clone, Deserialize)]
+pub struct RuleName {
+    /// `override`, `content`, `room`, `sender` or `underride`.
+    pub kind: String,
+    /// Its id.
+    pub rule_id: String,
+}
+
+/// The user's rules, with the server's defaults of today.
+pub async fn load(chat: &Chat, user_id: &UserId) -> Result<Ruleset> {
+    #[derive(Deserialize)]
+    struct Stored {
+        global: Ruleset,
+    }
+    let defaults = Ruleset::server_default(user_id);
+    let stored = account_data::get(chat, user_id.as_str(), "", TYPE).await?;
+    let stored = stored.and_then(|json| serde_json::from_str::<Stored>(json.get()).ok());
+    Ok(match stored {
+        None => defaults,
+        Some(Stored { mut global }) => {
+            global.update_with_server_default(defaults);
+            global
+        }
+    })
+}
+
+/// The user's rules as clients read them: a list for each kind.
+pub async fn all(chat: &Chat, user_id: &UserId) -> Result<Value> {
+    json(&load(chat, user_id).await?)
+}
+
+/// One rule.
+///
+/// # Errors
+/// M_INVALID_PARAM for an unknown kind, M_NOT_FOUND.
+pub async fn get(chat: &Chat, user_id: &UserId, name: &RuleName) -> Result<Value> {
+    kind(name)?;
+    let mut rules = all(chat, user_id).await?;
+    let list = rules[name.kind.as_str()].as_array_mut().map(std::mem::take).unwrap_or_default();
+    list.into_iter().find(|rule| rule["rule_id"] == name.rule_id.as_str()).ok_or_else(missing)
+}
+
+/// Adds or replaces a rule of the user's.
+///
+/// # Errors
+/// M_INVALID_PARAM for an unknown kind, an id that is not the user's to give, or a position next to a default rule;
+/// M_MISSING_PARAM for a `content` rule without pattern; M_UNKNOWN for a position next to a rule that is not there.
+pub async fn put(chat: &Chat, user_id: &UserId, name: RuleName, rule: NewRule, position: &Position) -> Result<()> {
+    let rule = new_rule(name, rule)?;
+    change(chat, user_id, |rules| {
+        rules.insert(rule, position.after.as_deref(), position.before.as_deref()).map_err(|error| match error {
+            InsertPushRuleError::UnknownRuleId => {
+                Error::matrix(400, "M_UNKNOWN", "There is no rule before or after which it could be put.")
+            }
+            error => Error::invalid(format!("{error}.")),
+        })
+    })
+    .await
+}
+
+/// Removes a rule of the user's.
+///
+/// # Errors
+/// M_INVALID_PARAM for an unknown kind or a default rule, M_NOT_FOUND.
+pub async fn delete(chat: &Chat, user_id: &UserId, name: &RuleName) -> Result<()> {
+    let kind = kind(name)?;
+    change(chat, user_id, |rules| {
+        rules.remove(kind, &name.rule_id).map_err(|error| match error {
+            RemovePushRuleError::NotFound => missing(),
+            _ => Error::invalid("Default rules can be switched off, not removed."),
+        })
+    })
+    .await
+}
+
+/// Switches a rule on or off.
+///
+/// # Errors
+/// M_INVALID_PARAM for an unknown kind, M_NOT_FOUND.
+pub async fn set_enabled(chat: &Chat, user_id: &UserId, name: &RuleName, enabled: bool) -> Result<()> {
+    let kind = kind(name)?;
+    change(chat, user_id, |rules| rules.set_enabled(kind, &name.rule_id, enabled).map_err(|_| missing())).await
+}
+
+/// Sets what a rule does.
+///
+/// # Errors
+/// M_INVALID_PARAM for an unknown kind, M_NOT_FOUND.
+pub async fn set_actions(chat: &Chat, user_id: &UserId, name: &RuleName, actions: Vec<Action>) -> Result<()> {
+    let kind = kind(name)?;
+    change(chat, user_id, |rules| rules.set_actions(kind, &name.rule_id, actions).map_err(|_| missing())).await
+}
+
+async fn change(chat: &Chat, user_id: &UserId, change: impl FnOnce(&mut Ruleset) -> Result<()>) -> Result<()> {
+    chat.rate_limits.check_message(user_id)?;
+    // Read, change, write: two at the same time would lose one. Rules change rarely, so all users share the lock.
+    let _changing = chat.push_rules.lock().await;
+    let mut rules = load(chat, user_id).await?;
+    change(&mut rules)?;
+    account_data::put(chat, user_id.as_str(), "", TYPE, &json!({ "global": json(&rules)? })).await
+}
+
+/// All five lists, also the empty ones, which some clients do not expect to be missing.
+fn json(rules: &Ruleset) -> Result<Value> {
+    let error = |error: serde_json::Error| Error::Store(store::Error::Database(error.to_string().into()));
+    let mut json = serde_json::to_value(rules).map_err(error)?;
+    if let Some(lists) = json.as_object_mut() {
+        for kind in KINDS {
+            lists.entry(kind).or_insert_with(|| json!([]));
+        }
+    }
+    Ok(json)
+}
+
+fn kind(name: &RuleName) -> Result<RuleKind> {
+    if KINDS.contains(&name.kind.as_str()) {
+        Ok(RuleKind::from(name.kind.as_str()))
+    } else {
+        Err(Error::invalid("There is no such kind of rules."))
+    }
+}
+
+fn new_rule(name: RuleName, rule: NewRule) -> Result<NewPushRule> {
+    let kind = kind(&name)?;
+    let RuleName { rule_id, .. } = name;
+    let NewRule { actions, conditions, pattern } = rule;
+    if rule_id.len() > MAX_ID_BYTES {
+        return Err(Error::invalid("The rule's id is too long."));
+    }
+    Ok(match kind {
+        RuleKind::Override => NewPushRule::Override(NewConditionalPushRule::new(rule_id, conditions, actions)),
+        RuleKind::Underride => NewPushRule::Underride(NewConditionalPushRule::new(rule_id, conditions, actions)),
+        RuleKind::Content => {
+            let missing = || Error::matrix(400, "M_MISSING_PARAM", "The rule has no pattern.");
+            NewPushRule::Content(NewPatternedPushRule::new(rule_id, pattern.ok_or_else(missing)?, actions))
+        }
+        RuleKind::Room => {
+            let room_id = RoomId::parse(rule_id).map_err(|_| Error::invalid("The rule's id is not a room's."))?;
+            NewPushRule::Room(NewSimplePushRule::new(room_id, actions))
+        }
+        _ => {
+            let user_id = UserId::parse(rule_id).map_err(|_| Error::invalid("The rule's id is not a user's."))?;
+            NewPushRule::Sender(NewSimplePushRule::new(user_id, actions))
+        }
+    })
+}
+
+fn missing() -> Error {
+    Error::not_found("There is no such push rule.")
+}
