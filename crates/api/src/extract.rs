@@ -61,10 +61,16 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
 /// Reads JSON of type `T`; an empty text counts as `{}`.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
     let bytes = if bytes.is_empty() { b"{}" } else { bytes };
-    serde_json::from_slice(bytes).map_err(|error| match error.classify() {
+    let read = serde_json::from_slice(bytes).map_err(|error| match error.classify() {
         serde_json::error::Category::Data => ApiError::bad_json(format!("The JSON is not as expected: {error}.")),
         _ => ApiError::not_json(format!("The request is not JSON: {error}.")),
-    })
+    })?;
+    // Left alone, an array would be taken for the fields of an object in their order.
+    if bytes.trim_ascii_start().first() == Some(&b'{') {
+        Ok(read)
+    } else {
+        Err(ApiError::bad_json("The JSON has to be an object."))
+    }
 }
 
 impl<T: Serialize> IntoResponse for Json<T> {

@@ -3,6 +3,8 @@
 //! Client-Server API, "Push rules". They are kept as account data of the type `m.push_rules`, so that clients hear of
 //! changes by sync.
 
+use std::{collections::HashMap, sync::Arc};
+
 pub use ruma::push::Action;
 use ruma::{
     RoomId, UserId,
@@ -16,7 +18,8 @@ use serde_json::{Value, json};
 
 use crate::{Chat, Error, Result, account_data};
 
-const TYPE: &str = "m.push_rules";
+/// The account data that the rules are kept as.
+pub(crate) const TYPE: &str = "m.push_rules";
 /// The longest id of a rule, bytes.
 const MAX_ID_BYTES: usize = 255;
 const KINDS: [&str; 5] = ["override", "content", "room", "sender", "underride"];
@@ -49,6 +52,50 @@ pub struct RuleName {
     pub kind: String,
     /// Its id.
     pub rule_id: String,
+}
+
+/// How a user has silenced a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Quiet {
+    /// Only mentions count.
+    MentionsOnly,
+    /// Nothing counts.
+    Muted,
+}
+
+/// The rooms that stored push rules silence: by a `room` rule, or by an `override` rule for the room, without `notify`.
+pub(crate) fn quiet_rooms(stored: &str) -> HashMap<Arc<str>, Quiet> {
+    #[derive(Deserialize)]
+    struct Stored {
+        global: Rules,
+    }
+    #[derive(Deserialize)]
+    struct Rules {
+        #[serde(default, rename = "override")]
+        overrides: Vec<Rule>,
+        #[serde(default)]
+        room: Vec<Rule>,
+    }
+    #[derive(Deserialize)]
+    struct Rule {
+        rule_id: String,
+        #[serde(default)]
+        enabled: bool,
+        #[serde(default)]
+        actions: Vec<Value>,
+        #[serde(default)]
+        conditions: Vec<Value>,
+    }
+    let Ok(Stored { global }) = serde_json::from_str::<Stored>(stored) else { return HashMap::new() };
+    let silent = |rule: &&Rule| rule.enabled && !rule.actions.iter().any(|action| action == "notify");
+    // Conditions beside the room's make a rule about certain messages, not about the room.
+    let room_of = |rule: &Rule| match rule.conditions.as_slice() {
+        [only] if only["kind"] == "event_match" && only["key"] == "room_id" => only["pattern"].as_str().map(Arc::from),
+        _ => None,
+    };
+    let rooms = global.room.iter().filter(silent).map(|rule| (rule.rule_id.as_str().into(), Quiet::MentionsOnly));
+    let muted = global.overrides.iter().filter(silent).filter_map(room_of).map(|room| (room, Quiet::Muted));
+    rooms.chain(muted).collect()
 }
 
 /// The user's rules, with the server's defaults of today.
@@ -192,4 +239,26 @@ fn new_rule(name: RuleName, rule: NewRule) -> Result<NewPushRule> {
 
 fn missing() -> Error {
     Error::not_found("There is no such push rule.")
+}
+
+#[cfg(test)]
+mod quiet_tests {
+    use super::*;
+
+    #[test]
+    fn a_room_is_silenced_by_a_rule_without_notify() {
+        let stored = json!({ "global": {
+            "room": [
+                { "rule_id": "!tea:x", "enabled": true, "actions": [] },
+                { "rule_id": "!loud:x", "enabled": true, "actions": ["notify"] },
+                { "rule_id": "!off:x", "enabled": false, "actions": [] },
+            ],
+            "override": [{ "rule_id": "mine", "enabled": true, "actions": ["dont_notify"], "conditions": [
+                { "kind": "event_match", "key": "room_id", "pattern": "!mute:x" }] }],
+        } });
+        let quiet = quiet_rooms(&stored.to_string());
+        assert_eq!(quiet.len(), 2);
+        assert_eq!(quiet.get("!tea:x"), Some(&Quiet::MentionsOnly));
+        assert_eq!(quiet.get("!mute:x"), Some(&Quiet::Muted));
+    }
 }

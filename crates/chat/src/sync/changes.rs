@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 use store::{log::Event, to_device};
 
 use super::{
@@ -16,9 +16,10 @@ use super::{
     user::{HotUser, Tie},
 };
 use crate::{
-    Chat, Result,
+    Chat, Error, Result,
     filters::Filter,
     presence::{self, PresenceEvent},
+    push_rules::{self, Quiet},
     sessions::Session,
 };
 
@@ -107,6 +108,9 @@ pub async fn changes(chat: &Chat, user: &HotUser, request: &Request) -> Result<C
     }
     let user_since = since.map(|since| position(&since.shards, chat.user_shard(&user.id)));
     answer.account_data = account_data(user, "", user_since, &request.filter.account_data);
+    if since.is_none() && request.filter.account_data.admits(push_rules::TYPE, None) {
+        default_push_rules(chat, request, &mut answer).await?;
+    }
     answer.presence = presence_events(chat, &snapshot, clock, request);
     to_device(chat, user, request, &mut answer).await?;
     Ok(answer)
@@ -199,6 +203,12 @@ async fn room(
             {
                 news.typing = Some(room.typing(chat.env.now()));
             }
+            let quiet = user.inner.lock().quiet.get(room_id).copied();
+            news.unread = match (quiet, news.unread) {
+                (None, unread) => unread,
+                (Some(Quiet::MentionsOnly), (_, mentions)) => (mentions, mentions),
+                (Some(Quiet::Muted), _) => (0, 0),
+            };
             if news.any || !news.account_data.is_empty() || news.typing.is_some() {
                 answer.joined.push((room_id.clone(), news));
             }
@@ -246,6 +256,16 @@ fn account_data(
     let inner = user.inner.lock();
     let newer = inner.account_data_since(room_id, since.unwrap_or(0));
     newer.filter(|(kind, _)| filter.admits(kind, None)).map(|(kind, data)| (kind.clone(), data.json.clone())).collect()
+}
+
+/// A client needs the push rules from the first answer on, also while the user has changed none.
+async fn default_push_rules(chat: &Chat, request: &Request, answer: &mut Changes) -> Result<()> {
+    if answer.account_data.iter().all(|(kind, _)| kind.as_ref() != push_rules::TYPE) {
+        let rules = push_rules::all(chat, &request.session.user_id).await?;
+        let rules = to_raw_value(&serde_json::json!({ "global": rules })).map_err(|e| Error::invalid(e.to_string()))?;
+        answer.account_data.push((push_rules::TYPE.into(), rules.into()));
+    }
+    Ok(())
 }
 
 fn presence_events(chat: &Chat, snapshot: &Snapshot, clock: Option<u64>, request: &Request) -> Vec<PresenceEvent> {

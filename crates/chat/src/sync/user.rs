@@ -13,6 +13,8 @@ use serde_json::value::RawValue;
 use store::{log::Shard, user_rooms::UserRoomRow};
 use tokio::sync::Notify;
 
+use crate::push_rules::{self, Quiet};
+
 /// Changed rooms that are remembered; a client further behind has its rooms compared one by one.
 const TOUCHED: usize = 512;
 
@@ -50,6 +52,8 @@ pub(crate) struct Inner {
     account_data: HashMap<Arc<str>, HashMap<Arc<str>, AccountData>>,
     /// The newest change of any account data.
     pub(crate) account_data_pos: i64,
+    /// The rooms that the user has silenced, from the push rules.
+    pub(crate) quiet: HashMap<Arc<str>, Quiet>,
     /// The newest message that waits for each device.
     pub(crate) to_device: HashMap<Arc<str>, i64>,
     /// Rooms in the order they changed.
@@ -117,6 +121,7 @@ impl HotUser {
             rooms: rooms.into_iter().map(tie).collect(),
             account_data: HashMap::new(),
             account_data_pos: 0,
+            quiet: HashMap::new(),
             to_device: HashMap::new(),
             touched: VecDeque::new(),
             touched_from: 1,
@@ -154,6 +159,9 @@ impl Inner {
     /// Sets account data.
     pub(crate) fn set_account_data(&mut self, room_id: &Arc<str>, kind: &Arc<str>, data: AccountData) {
         self.account_data_pos = self.account_data_pos.max(data.pos);
+        if room_id.is_empty() && kind.as_ref() == "m.push_rules" {
+            self.quiet = push_rules::quiet_rooms(data.json.get());
+        }
         self.account_data.entry(room_id.clone()).or_default().insert(kind.clone(), data);
     }
 
