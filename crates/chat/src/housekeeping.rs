@@ -10,7 +10,9 @@ use crate::{Chat, presence, typing};
 const TXN_MS: i64 = 48 * 3_600_000;
 /// Log rows are kept so long, milliseconds: who has been away longer starts afresh from the projections.
 const LOG_MS: i64 = 14 * 24 * 3_600_000;
-/// Rounds between two clean-ups of memory and rows.
+/// Rounds between two looks for users who have gone.
+const EVICT_EVERY: u64 = 10;
+/// Rounds between two clean-ups of rooms in memory and of rows.
 const CLEAN_EVERY: u64 = 60;
 
 /// Runs until the server stops.
@@ -26,9 +28,11 @@ pub(crate) async fn run(chat: Weak<Chat>) {
         let now = chat.env.now();
         typing::expire(&chat, now);
         presence::expire(&chat, now);
+        if round.is_multiple_of(EVICT_EVERY) {
+            chat.hub.evict(now);
+        }
         if round.is_multiple_of(CLEAN_EVERY) {
             chat.rooms.evict(now);
-            chat.hub.evict(now);
             let expired = vec![events::expire_txns(now - TXN_MS), events::expire_log(now - LOG_MS)];
             if let Err(error) = chat.db.write(expired).await {
                 tracing::warn!(name: "store.expire", %error, "old rows could not be removed");

@@ -35,6 +35,18 @@ pub async fn of_user(db: &Db, shard: Shard, user_id: &str) -> Result<Vec<UserRoo
     .await
 }
 
+/// How many rooms the user is joined to.
+pub async fn joined(db: &Db, shard: Shard, user_id: &str) -> Result<i64> {
+    let count = db
+        .query_opt(
+            "select count(*) from user_room where shard = $1 and user_id = $2 and membership = 'join'",
+            params![shard, user_id],
+            |row| row.get(0),
+        )
+        .await?;
+    Ok(count.unwrap_or(0))
+}
+
 /// The user's rooms that changed after a position. `room_shard` is the shard of the rooms.
 pub async fn changed_since(db: &Db, user_id: &str, room_shard: Shard, pos: i64) -> Result<Vec<Arc<str>>> {
     db.query(

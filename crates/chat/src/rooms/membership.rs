@@ -25,12 +25,10 @@ pub async fn join(chat: &Chat, session: &Session, room_id: &str, reason: Option<
     if room.is_joined(user_id.as_str()) {
         return Ok(());
     }
-    let ties = chat.hot_user(user_id.as_str()).await?;
-    let joined = ties.inner.lock().rooms.values().filter(|tie| tie.membership == "join").count();
-    if joined >= chat.config.limits.rooms_per_user {
+    let joined = user_rooms::joined(&chat.db, chat.user_shard(user_id.as_str()), user_id.as_str()).await?;
+    if joined as usize >= chat.config.limits.rooms_per_user {
         return Err(Error::forbidden("You are a member of too many rooms: leave one first."));
     }
-    drop(ties);
     let mut content = chat.member_content(user_id, "join").await?;
     add_reason(&mut content, reason);
     if let Some(voucher) = voucher(chat, &room, user_id).await? {

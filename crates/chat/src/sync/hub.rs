@@ -31,8 +31,9 @@ use crate::{
 
 /// Records kept per shard.
 const WINDOW: usize = 16_384;
-/// A user that nobody used so long leaves the memory, milliseconds.
-const IDLE_MS: i64 = 600_000;
+/// A user that nobody used so long leaves the memory, milliseconds: more than a long-poll client pauses between two
+/// requests. Until then every message in the user's rooms costs a touch.
+const IDLE_MS: i64 = 60_000;
 
 /// The tails of all shards and what they feed.
 pub struct Hub {
