@@ -9,12 +9,16 @@ use tracing_subscriber::{
 
 use crate::config::{Log, LogFormat};
 
+/// Libraries that take every message for news; `log.level` can name them to hear them.
+const QUIET: &str = "ruma_state_res=warn";
+
 /// Starts logging as `log` says. Once per process.
 ///
 /// # Errors
 /// A sentence for the operator.
 pub(crate) fn start(log: &Log) -> Result<(), String> {
-    let targets: Targets = log.level.parse().map_err(|error| format!("log.level: \"{}\": {error}", log.level))?;
+    let level = format!("{QUIET},{}", log.level);
+    let targets: Targets = level.parse().map_err(|error| format!("log.level: \"{}\": {error}", log.level))?;
     let registry = tracing_subscriber::registry().with(targets);
     let layer = fmt::layer().with_writer(std::io::stderr);
     let started: Result<(), TryInitError> = match log.format {
