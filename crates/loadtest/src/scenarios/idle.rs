@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, bail};
 use serde_json::{Map, json};
 
 use super::send::deal;
@@ -21,12 +20,12 @@ pub async fn run(world: &mut World) -> anyhow::Result<Report> {
     let options = world.options.clone();
     let users = options.users.unwrap_or(500).max(1);
     let rooms = options.rooms.unwrap_or(20).clamp(1, users);
-    let pid = options.server_pid.context("idle measures the server's memory: it needs --server-pid")?;
     let everyone = world.users(users).await?;
     world.rooms(&deal(&everyone, rooms)).await?;
     let positions = world.setup(users, async |http, i| matrix::position(http, &everyone[i]).await).await?;
 
-    let before = process::resident(pid)?;
+    let resident = || options.server_pid.map(process::resident).transpose();
+    let before = resident()?;
     progress(&format!("{} WebSocket connections", options.connections));
     let mut connections = world
         .setup(options.connections, async |_, i| {
@@ -36,22 +35,21 @@ pub async fn run(world: &mut World) -> anyhow::Result<Report> {
         .await?;
     // What setting up took for a moment is given back, and is no cost of a connection.
     tokio::time::sleep(Duration::from_secs(3)).await;
-    let after = process::resident(pid)?;
-    let meter = Meter::start(world.clock, Some(pid))?;
+    let after = resident()?;
+    let meter = Meter::start(world.clock, options.server_pid)?;
     let errors = stay_idle(&mut connections, options.seconds).await;
     let metered = meter.stop()?;
-    let opened = connections.len();
-    if opened == 0 {
-        bail!("idle needs --connections of at least 1");
-    }
 
-    let bytes = count(after.saturating_sub(before)) / count(opened as u64);
-    let cpu = metered.server_cpu.unwrap_or_default().as_secs_f64() / metered.seconds;
+    let opened = connections.len() as u64;
     let mut extra = Map::new();
-    extra.insert("bytes_per_connection".into(), json!(round(bytes, 0)));
-    extra.insert("resident_before".into(), json!(before));
-    extra.insert("resident_after".into(), json!(after));
-    extra.insert("server_cpu_share_while_idle".into(), json!(round(cpu, 4)));
+    if let (Some(before), Some(after), Some(cpu)) = (before, after, metered.server_cpu) {
+        let bytes = count(after.saturating_sub(before)) / count(opened.max(1));
+        extra.insert("bytes_per_connection".into(), json!(round(bytes, 0)));
+        extra.insert("resident_before".into(), json!(before));
+        extra.insert("resident_after".into(), json!(after));
+        let share = cpu.as_secs_f64() / metered.seconds;
+        extra.insert("cores_used_while_idle".into(), json!(round(share, 4)));
+    }
     Ok(Report {
         scenario: "idle".to_owned(),
         parameters: json!({
@@ -59,7 +57,7 @@ pub async fn run(world: &mut World) -> anyhow::Result<Report> {
             "seconds": options.seconds,
         }),
         unit: "connections",
-        operations: opened as u64,
+        operations: opened,
         metered,
         latencies: histogram(),
         errors,
