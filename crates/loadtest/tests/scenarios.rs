@@ -25,7 +25,8 @@ async fn passes(server: &Server, arguments: &str) -> Value {
 async fn every_receiver_gets_every_message_once_and_in_one_order_over_both_transports() {
     let server = Server::start().await;
     for transport in ["ws", "sync"] {
-        let report = passes(&server, &format!("deliver --transport {transport} --receivers 4 --users 2 --rate 20")).await;
+        let report =
+            passes(&server, &format!("deliver --transport {transport} --receivers 4 --users 2 --rate 20")).await;
         assert_eq!(report["operations"], 4 * 20, "{report}");
         let report = passes(&server, &format!("fanout --transport {transport} --receivers 3 --in-flight 2")).await;
         let acknowledged = report["messages_acknowledged"].as_u64().unwrap();
