@@ -33,7 +33,7 @@ check-web: $(NODE_MODULES)
 # The binary of the dev profile: check-rust has built most of it.
 check-browser: web
 	scripts/test-tools
-	cargo build --locked --package server
+	cargo build --locked --workspace
 	cd web && CHATBOOK_BIN=$(TARGET)/debug/chatbook npm run test:e2e
 
 # Licences, advisories and duplicates of the dependencies; needs `cargo install cargo-deny` and the network.
