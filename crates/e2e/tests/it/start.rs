@@ -69,12 +69,12 @@ async fn listening_beyond_loopback_without_a_server_name_is_refused() {
 #[tokio::test]
 async fn a_server_name_cannot_change_once_somebody_has_joined() {
     let data = Arc::new(TempDir::new().expect("a directory"));
-    let first = Process::spawn_in(data.clone(), &[("CHATBOOK_SERVER__NAME", "first.test")]).await;
-    drop(first);
+    let mut first = Process::spawn_in(data.clone(), &[("CHATBOOK_SERVER__NAME", "first.test")]).await;
+    first.kill().await;
     // Nobody has joined: the name was a slip.
-    let second = Process::spawn_in(data.clone(), &[("CHATBOOK_SERVER__NAME", "second.test")]).await;
+    let mut second = Process::spawn_in(data.clone(), &[("CHATBOOK_SERVER__NAME", "second.test")]).await;
     second.register("alice").await;
-    drop(second);
+    second.kill().await;
     let path = data.path().display().to_string();
     let (code, _, error) =
         chatbook(&["serve", "--listen", "127.0.0.1:0", "--data", &path, "--server-name", "third.test"], &[]).await;
