@@ -63,6 +63,8 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
     let bytes = if bytes.is_empty() { b"{}" } else { bytes };
     let read = serde_json::from_slice(bytes).map_err(|error| match error.classify() {
         serde_json::error::Category::Data => ApiError::bad_json(format!("The JSON is not as expected: {error}.")),
+        // A value where the name of a variant is expected, or nesting too deep to read, is an error of syntax to serde.
+        _ if is_json(bytes) => ApiError::bad_json(format!("The JSON is not as expected: {error}.")),
         _ => ApiError::not_json(format!("The request is not JSON: {error}.")),
     })?;
     // Left alone, an array would be taken for the fields of an object in their order.
@@ -71,6 +73,10 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
     } else {
         Err(ApiError::bad_json("The JSON has to be an object."))
     }
+}
+
+fn is_json(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).is_ok_and(|text| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok())
 }
 
 impl<T: Serialize> IntoResponse for Json<T> {
@@ -91,6 +97,9 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> ApiResult<Self> {
+        if parts.uri.path().contains("%00") {
+            return Err(ApiError::invalid("The path contains a NUL character."));
+        }
         let path = axum::extract::Path::<T>::from_request_parts(parts, state).await;
         path.map(|path| Self(path.0)).map_err(|rejection| ApiError::invalid(rejection.body_text()))
     }

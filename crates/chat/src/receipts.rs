@@ -1,12 +1,14 @@
 //! Read receipts and the fully-read marker.
 
+use std::sync::Arc;
+
 use serde_json::json;
 use store::{
     events,
-    log::{Change, Commit, Receipt, RoomPart},
+    log::{Change, Commit, Event, Receipt, RoomPart},
 };
 
-use crate::{Chat, Error, Result, account_data, rooms::send, sessions::Session};
+use crate::{Chat, Error, Result, Room, account_data, rooms::send, sessions::Session};
 
 /// Which mark to move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,25 +52,14 @@ pub async fn set(
     if !room.is_joined(session.user_id.as_str()) {
         return Err(send::not_in_room());
     }
-    if kind == Kind::FullyRead {
-        return account_data::put(
-            chat,
-            session.user_id.as_str(),
-            room_id,
-            "m.fully_read",
-            &json!({ "event_id": event_id }),
-        )
-        .await;
+    if thread.is_some_and(|thread| thread.is_empty() || thread.len() > 255) {
+        return Err(Error::invalid("`thread_id` is \"main\" or the id of a thread's first event."));
     }
-    let recent = {
-        let inner = room.inner.read();
-        inner.ring.iter().rev().find(|event| event.event_id.as_ref() == event_id).cloned()
-    };
-    let event = match recent {
-        Some(event) => Some(event),
-        None => events::by_id(&chat.db, room.shard, room_id, event_id).await?,
-    };
-    let event = event.ok_or_else(|| Error::not_found("There is no such message in this room."))?;
+    let unknown = || Error::not_found("There is no such message in this room.");
+    let event = find(chat, &room, event_id).await?.ok_or_else(unknown)?;
+    if kind == Kind::FullyRead {
+        return fully_read(chat, session, &room, &event).await;
+    }
     let receipt = Receipt {
         room_id: room.id.clone(),
         user_id: session.user_id.as_str().into(),
@@ -98,4 +89,31 @@ pub async fn set(
     };
     chat.db.commit(commit).await?;
     Ok(())
+}
+
+/// The marker stands in the user's account data for the room.
+async fn fully_read(chat: &Chat, session: &Session, room: &Room, event: &Event) -> Result<()> {
+    #[derive(serde::Deserialize)]
+    struct Marker {
+        event_id: String,
+    }
+    let user_id = session.user_id.as_str();
+    let current = account_data::get(chat, user_id, &room.id, "m.fully_read").await?;
+    if let Some(current) = current.and_then(|json| serde_json::from_str::<Marker>(json.get()).ok())
+        && find(chat, room, &current.event_id).await?.is_some_and(|current| current.seq >= event.seq)
+    {
+        return Ok(());
+    }
+    account_data::put(chat, user_id, &room.id, "m.fully_read", &json!({ "event_id": event.event_id })).await
+}
+
+async fn find(chat: &Chat, room: &Room, event_id: &str) -> Result<Option<Arc<Event>>> {
+    let recent = {
+        let inner = room.inner.read();
+        inner.ring.iter().rev().find(|event| event.event_id.as_ref() == event_id).cloned()
+    };
+    match recent {
+        Some(event) => Ok(Some(event)),
+        None => Ok(events::by_id(&chat.db, room.shard, &room.id, event_id).await?),
+    }
 }

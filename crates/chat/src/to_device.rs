@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{json, value::RawValue};
+use serde_json::{Map, Value, json};
 use store::{
     log::{Change, Commit, TxnKey},
     to_device,
@@ -16,7 +16,7 @@ const MAX_MESSAGES: usize = 10_000;
 const MAX: usize = 65_536;
 
 /// Content by user and device; the device `*` stands for all of the user's devices.
-pub type Messages = BTreeMap<String, BTreeMap<String, Box<RawValue>>>;
+pub type Messages = BTreeMap<String, BTreeMap<String, Map<String, Value>>>;
 
 /// Queues the messages. Users and devices that do not exist are passed over, as the specification has it.
 ///
@@ -24,8 +24,9 @@ pub type Messages = BTreeMap<String, BTreeMap<String, Box<RawValue>>>;
 /// M_TOO_LARGE.
 pub async fn send(chat: &Chat, session: &Session, kind: &str, txn_id: &str, messages: &Messages) -> Result<()> {
     let count: usize = messages.values().map(BTreeMap::len).sum();
-    if count > MAX_MESSAGES || kind.len() > 255 || messages.values().flatten().any(|(_, json)| json.get().len() > MAX) {
-        return Err(Error::matrix(413, "M_TOO_LARGE", "Too many or too large messages at once."));
+    let too_large = || Error::matrix(413, "M_TOO_LARGE", "Too many or too large messages at once.");
+    if count > MAX_MESSAGES || kind.len() > 255 || txn_id.len() > 255 {
+        return Err(too_large());
     }
     let mut commit =
         Commit { shard: chat.user_shard(session.user_id.as_str()), ts: chat.env.now(), ..Commit::default() };
@@ -39,6 +40,9 @@ pub async fn send(chat: &Chat, session: &Session, kind: &str, txn_id: &str, mess
         let devices = to_device::devices(&chat.db, user_id).await?;
         for (target, content) in by_device {
             let json = json!({ "content": content, "sender": session.user_id, "type": kind }).to_string();
+            if json.len() > MAX {
+                return Err(too_large());
+            }
             for device_id in devices.iter().filter(|device| target == "*" || device.as_ref() == target) {
                 let shard = chat.user_shard(user_id);
                 let idx = commit.writes.len() as i64;

@@ -147,6 +147,19 @@ impl Request {
         body
     }
 
+    /// Sends it and expects to be refused with a status and an errcode.
+    #[track_caller]
+    pub fn refused(self, status: u16, errcode: &str) -> impl Future<Output = Value> {
+        let what = format!("{:?} {:?}", self.builder.method_ref(), self.builder.uri_ref());
+        let (caller, errcode) = (std::panic::Location::caller(), errcode.to_owned());
+        async move {
+            let (actual, body) = self.send().await;
+            let expected = (status, Some(errcode.as_str()));
+            assert_eq!((actual, body["errcode"].as_str()), expected, "{what} at {caller}: {body}");
+            body
+        }
+    }
+
     /// Sends it.
     pub async fn send_raw(self) -> RawResponse {
         self.try_send().await.expect("the server answers")

@@ -11,15 +11,17 @@
 
 mod client;
 mod process;
+mod rooms;
 mod server;
 mod stream;
 
 pub use ::server::Settings;
 pub use client::{Client, Request};
 pub use process::{Process, chatbook};
+pub use rooms::{encode, event_ids};
 pub use serde_json::{Value, json};
 pub use server::Server;
-pub use stream::Stream;
+pub use stream::{Stream, StreamError};
 
 /// A signed-in device of a registered user.
 #[derive(Debug, Clone)]

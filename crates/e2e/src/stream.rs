@@ -87,6 +87,14 @@ impl Stream {
         Err("the connection ended before the answer".into())
     }
 
+    /// Sends a binary frame.
+    ///
+    /// # Errors
+    /// If the connection broke.
+    pub async fn send_binary(&mut self, bytes: &[u8]) -> Result<(), StreamError> {
+        Ok(self.socket.send(Message::binary(bytes.to_vec())).await?)
+    }
+
     /// Sends a text frame as it is.
     ///
     /// # Errors

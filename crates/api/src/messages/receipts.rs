@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    error::{ApiError, ApiResult},
+    error::ApiResult,
     extract::{App, Auth, Json, Path},
 };
 
@@ -24,9 +24,6 @@ pub(crate) async fn receipt(
     Path((room_id, kind, event_id)): Path<(String, String, String)>,
     Json(body): Json<Body>,
 ) -> ApiResult<Json<Value>> {
-    if body.thread_id.as_ref().is_some_and(|thread| thread.is_empty() || thread.len() > 255) {
-        return Err(ApiError::invalid("`thread_id` is \"main\" or the id of a thread's first event."));
-    }
     receipts::set(&chat, &session, &room_id, Kind::parse(&kind)?, &event_id, body.thread_id.as_deref()).await?;
     Ok(Json(json!({})))
 }

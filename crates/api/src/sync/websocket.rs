@@ -42,6 +42,7 @@ const MAX_REQUESTS: usize = 64;
 /// Close codes: the WebSocket protocol's 1001 and 1009, ours in the private range, named after HTTP's.
 mod close {
     pub(super) const GOING_AWAY: u16 = 1001;
+    pub(super) const TOO_LARGE: u16 = 1009;
     pub(super) const PROTOCOL: u16 = 4400;
     pub(super) const UNAUTHORIZED: u16 = 4401;
     pub(super) const TIMEOUT: u16 = 4408;
@@ -101,6 +102,7 @@ async fn unauthenticated(chat: App, mut socket: WebSocket) {
     let first = match timeout(AUTH_TIMEOUT, socket.recv()).await {
         Err(_) => return end(socket, close::TIMEOUT, "no authentication in time").await,
         Ok(Some(Ok(Message::Text(text)))) => text,
+        Ok(Some(Err(error))) if is_too_large(&error) => return end(socket, close::TOO_LARGE, TOO_LARGE).await,
         Ok(_) => return end(socket, close::PROTOCOL, "the first frame has to authenticate").await,
     };
     let Ok(call) = parse::<Call>(first.as_bytes()) else {
@@ -117,9 +119,15 @@ async fn unauthenticated(chat: App, mut socket: WebSocket) {
     let (request, presence) = match authenticated.await {
         Ok(authenticated) => authenticated,
         Err(error) => {
+            // Only who has no good token is told to sign in again.
+            let (code, reason) = match error.status().as_u16() {
+                401 => (close::UNAUTHORIZED, "not authenticated"),
+                400..500 => (close::PROTOCOL, "a parameter is not valid"),
+                _ => (close::GOING_AWAY, "the server cannot read your data"),
+            };
             let answer = json!({ "id": call.id, "error": error.into_body() });
             write(&mut socket, answer.to_string()).await.ok();
-            return end(socket, close::UNAUTHORIZED, "not authenticated").await;
+            return end(socket, code, reason).await;
         }
     };
     let session = &request.session;
@@ -214,6 +222,7 @@ async fn serve(
                         },
                         Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                         Some(Ok(Message::Binary(_))) => return End::Close(close::PROTOCOL, "frames are text"),
+                        Some(Err(error)) if is_too_large(&error) => return End::Close(close::TOO_LARGE, TOO_LARGE),
                         Some(Ok(Message::Close(_)) | Err(_)) | None => return End::Lost,
                     }
                 }
@@ -231,6 +240,14 @@ async fn serve(
             }
         }
     }
+}
+
+const TOO_LARGE: &str = "a frame may have 256 KiB";
+
+fn is_too_large(error: &axum::Error) -> bool {
+    use std::error::Error;
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<tungstenite::Error>());
+    matches!(cause, Some(tungstenite::Error::Capacity(_)))
 }
 
 async fn write(socket: &mut WebSocket, frame: String) -> Result<(), ()> {

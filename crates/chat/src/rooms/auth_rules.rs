@@ -33,6 +33,11 @@ impl PowerLevels {
     pub(crate) fn may_send(&self, user_id: &UserId, kind: &str) -> bool {
         self.0.user_can_send_message(user_id, MessageLikeEventType::from(kind))
     }
+
+    /// Whether the user's power suffices to call everyone in the room (`@room`).
+    pub(crate) fn may_notify_room(&self, user_id: &UserId) -> bool {
+        self.0.user_can_trigger_room_notification(user_id)
+    }
 }
 
 /// Reads the power levels from the state.

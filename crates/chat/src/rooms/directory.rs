@@ -104,7 +104,11 @@ async fn may_change(chat: &Chat, session: &Session, room_id: &str) -> Result<boo
 /// # Errors
 /// M_FORBIDDEN.
 pub async fn aliases(chat: &Chat, session: &Session, room_id: &str) -> Result<Vec<String>> {
-    super::read::readable(chat, session, room_id).await?;
+    let (_, view) = super::read::readable(chat, session, room_id).await?;
+    // The addresses have no history: who left would be told of those given since.
+    if view.until() != Some(i64::MAX) {
+        return Err(send::not_in_room());
+    }
     Ok(directory::aliases(&chat.db, room_id).await?)
 }
 

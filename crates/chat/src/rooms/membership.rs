@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use ruma::{UserId, events::room::power_levels::UserPowerLevel};
-use serde_json::{Map, Value};
+use serde_json::{
+    Map, Value,
+    value::{RawValue, to_raw_value},
+};
 use store::{
     log::{Change, Commit},
     user_rooms,
@@ -25,10 +28,7 @@ pub async fn join(chat: &Chat, session: &Session, room_id: &str, reason: Option<
     if room.is_joined(user_id.as_str()) {
         return Ok(());
     }
-    let joined = user_rooms::joined(&chat.db, chat.user_shard(user_id.as_str()), user_id.as_str()).await?;
-    if joined as usize >= chat.config.limits.rooms_per_user {
-        return Err(Error::forbidden("You are a member of too many rooms: leave one first."));
-    }
+    check_room_count(chat, user_id).await?;
     let mut content = chat.member_content(user_id, "join").await?;
     add_reason(&mut content, reason);
     if let Some(voucher) = voucher(chat, &room, user_id).await? {
@@ -207,6 +207,47 @@ pub async fn refresh_profile(chat: &Chat, user_id: &UserId) -> Result<()> {
             Ok(()) | Err(Error::Forbidden(_)) => {}
             Err(error) => return Err(error),
         }
+    }
+    Ok(())
+}
+
+/// The content of a member event that a client wrote itself, held to what [`join`] and [`invite`] are: people of this
+/// server only, and nobody names who vouches for them.
+///
+/// # Errors
+/// M_BAD_JSON, M_NOT_FOUND, M_FORBIDDEN.
+pub(crate) async fn checked(
+    chat: &Chat,
+    room_id: &str,
+    sender: &UserId,
+    state_key: &str,
+    content: &RawValue,
+) -> Result<Box<RawValue>> {
+    let bad_json =
+        |error: &dyn std::fmt::Display| Error::matrix(400, "M_BAD_JSON", format!("The content is not valid: {error}."));
+    let mut content: Map<String, Value> = serde_json::from_str(content.get()).map_err(|e| bad_json(&e))?;
+    let user_id = <&UserId>::try_from(state_key).map_err(|e| bad_json(&e))?;
+    content.remove("join_authorised_via_users_server");
+    match content.get("membership").and_then(Value::as_str) {
+        Some("invite") => check_local(chat, user_id).await?,
+        Some("join") if user_id == sender => {
+            let room = chat.room(room_id).await?.ok_or_else(send::not_in_room)?;
+            if !room.is_joined(state_key) {
+                check_room_count(chat, user_id).await?;
+                if let Some(voucher) = voucher(chat, &room, user_id).await? {
+                    content.insert("join_authorised_via_users_server".into(), voucher.as_ref().into());
+                }
+            }
+        }
+        _ => {}
+    }
+    to_raw_value(&content).map_err(|e| bad_json(&e))
+}
+
+async fn check_room_count(chat: &Chat, user_id: &UserId) -> Result<()> {
+    let joined = user_rooms::joined(&chat.db, chat.user_shard(user_id.as_str()), user_id.as_str()).await?;
+    if joined as usize >= chat.config.limits.rooms_per_user {
+        return Err(Error::forbidden("You are a member of too many rooms: leave one first."));
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Rooms: what they are in memory, what may be done to them, what may be read of them.
 
-mod auth_rules;
+pub(crate) mod auth_rules;
 pub mod create;
 pub mod directory;
 mod load;

@@ -130,9 +130,14 @@ impl Room {
             inner.ring.pop_front();
         }
         if event.state_key.is_some() {
+            let begins = inner.begins_membership(event);
             inner.set_state(event.clone(), &self.rules);
+            // Who comes, or comes back, has missed nothing yet.
+            if let Some(user_id) = begins {
+                inner.read_up_to(&user_id, event.seq, event.count);
+            }
         }
-        for user_id in crate::messages::mentioned(event) {
+        for user_id in crate::messages::mentioned(event, &inner.power_levels) {
             inner.mentions.entry(user_id).or_default().push(event.seq);
         }
         // Who sends has read everything up to the event.
@@ -188,6 +193,13 @@ impl Inner {
         if powers {
             self.power_levels = auth_rules::power_levels(&self.state, rules);
         }
+    }
+
+    /// The user whom the event makes a joined member, if it does.
+    fn begins_membership(&self, event: &Event) -> Option<Arc<str>> {
+        let user_id = event.state_key.as_ref().filter(|_| event.kind.as_ref() == "m.room.member")?;
+        let begins = membership_of(event) == "join" && self.membership(user_id) != Some("join");
+        begins.then(|| user_id.clone())
     }
 
     fn count_member(&mut self, membership: &str, by: isize) {

@@ -12,6 +12,7 @@ use store::{
 
 use super::{
     auth_rules::{self, Proposed},
+    membership,
     room::{Inner, Room, content_as},
 };
 use crate::{Chat, Error, Result, canonical, messages, sessions::Session};
@@ -70,6 +71,11 @@ pub async fn state(
     if kind == "m.room.canonical_alias" && state_key.is_empty() {
         check_aliases(chat, room_id, &content).await?;
     }
+    let content = if kind == "m.room.member" {
+        membership::checked(chat, room_id, &session.user_id, state_key, &content).await?
+    } else {
+        content
+    };
     let draft = Draft { kind: kind.into(), state_key: Some(state_key.into()), content, txn: None, redacts: None };
     send(chat, room_id, &session.user_id, &draft).await
 }
@@ -162,6 +168,9 @@ pub(crate) fn check(draft: &Draft) -> Result<()> {
     if draft.state_key.as_ref().is_some_and(|key| key.len() > MAX_KEY) {
         return Err(too_large("state key"));
     }
+    if draft.kind.contains('\0') || draft.state_key.as_ref().is_some_and(|key| key.contains('\0')) {
+        return Err(Error::invalid("Types and state keys contain no NUL characters."));
+    }
     if draft.content.get().len() > MAX_EVENT - 1024 {
         return Err(too_large("content"));
     }
@@ -183,10 +192,10 @@ pub(crate) async fn send(chat: &Chat, room_id: &str, sender: &UserId, draft: &Dr
         let room = chat.room(room_id).await?.ok_or_else(not_in_room)?;
         let commit = {
             let inner = room.inner.read();
+            let guards = decide(&inner, &room, sender, draft)?;
             if let Some(event_id) = unchanged(&inner, sender, draft) {
                 return Ok(event_id);
             }
-            let guards = decide(&inner, &room, sender, draft)?;
             prepare(chat, &room, &inner, sender, draft, guards)?
         };
         match chat.db.commit(commit).await {
@@ -266,7 +275,7 @@ pub(crate) fn project(
     match &event.state_key {
         None => {
             commit.writes.push(receipts::put_own(room.shard, &room.id, &event.sender, &event.event_id, n, event.ts));
-            for user_id in messages::mentions(&event.sender, content) {
+            for user_id in messages::mentions(&event.sender, content, &inner.power_levels) {
                 commit.writes.push(receipts::mention(room.shard, &room.id, &user_id, n));
             }
         }
@@ -274,6 +283,9 @@ pub(crate) fn project(
             let membership = membership_in(content);
             if inner.membership(user_id) != Some(membership) {
                 commit.writes.push(user_rooms::put(chat.user_shard(user_id), user_id, &room.id, membership));
+                if membership == "join" {
+                    commit.writes.push(receipts::put_own(room.shard, &room.id, user_id, &event.event_id, n, event.ts));
+                }
             }
         }
         Some(_) => {}
@@ -432,10 +444,21 @@ fn redacted(room: &Room, target: &Event, because: Option<&RawValue>) -> Result<B
     use ruma::canonical_json::{CanonicalJsonObject, CanonicalJsonValue, redact};
     let broken = |e: &dyn std::fmt::Display| Error::Store(store::Error::Database(e.to_string().into()));
     let event: CanonicalJsonObject = serde_json::from_str(target.json.get()).map_err(|e| broken(&e))?;
+    let replaced = match event.get("unsigned") {
+        Some(CanonicalJsonValue::Object(unsigned)) => unsigned.get("replaces_state").cloned(),
+        _ => None,
+    };
     let mut left = redact(event, &room.rules.redaction, None).map_err(|e| broken(&e))?;
+    let mut unsigned = CanonicalJsonObject::new();
     if let Some(because) = because {
         let because: CanonicalJsonValue = serde_json::from_str(because.get()).map_err(|e| broken(&e))?;
-        let unsigned = CanonicalJsonObject::from_iter([("redacted_because".to_owned(), because)]);
+        unsigned.insert("redacted_because".to_owned(), because);
+    }
+    // Not what was replaced, but that something was: who may read what is decided by the whole history of the state.
+    if let Some(replaced) = replaced {
+        unsigned.insert("replaces_state".to_owned(), replaced);
+    }
+    if !unsigned.is_empty() {
         left.insert("unsigned".to_owned(), CanonicalJsonValue::Object(unsigned));
     }
     to_raw_value(&left).map_err(|e| broken(&e))

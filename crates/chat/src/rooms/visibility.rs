@@ -86,6 +86,11 @@ impl View {
         })
     }
 
+    /// Whether the user was a joined member when the event numbered `seq` was sent.
+    pub(crate) fn was_joined(&self, seq: i64) -> bool {
+        at(&self.membership, seq) == Some("join") || at(&self.membership, seq - 1) == Some("join")
+    }
+
     /// Whether the user joined at or after the event.
     fn joined_after(&self, seq: i64) -> bool {
         self.membership.iter().any(|(from, membership)| *from >= seq && *membership == "join")
@@ -101,11 +106,11 @@ impl View {
         if self.visibility.last().is_some_and(|(_, v)| *v == Visibility::WorldReadable) {
             return Some(i64::MAX);
         }
-        let (seq, membership) = self.membership.last()?;
-        match *membership {
-            "join" => Some(i64::MAX),
-            "leave" | "ban" if self.membership.iter().any(|(_, membership)| *membership == "join") => Some(*seq),
-            _ => None,
+        // What follows the leave (an unban, another invitation) shows nothing more.
+        let last_join = self.membership.iter().rposition(|(_, membership)| *membership == "join")?;
+        match self.membership.get(last_join + 1) {
+            None => Some(i64::MAX),
+            Some((left, _)) => matches!(self.membership.last(), Some((_, "leave" | "ban"))).then_some(*left),
         }
     }
 }
@@ -153,6 +158,15 @@ mod tests {
         assert!(!view(Visibility::Joined, &membership).sees(25));
         assert!(!view(Visibility::Joined, &membership).sees(29));
         assert!(view(Visibility::Shared, &membership).sees(25));
+    }
+
+    #[test]
+    fn an_unban_or_a_declined_invitation_shows_no_newer_state_than_the_leave_did() {
+        let until = |membership: &[(i64, &'static str)]| view(Visibility::Shared, membership).until();
+        assert_eq!(until(&[(10, "join"), (11, "join"), (20, "ban"), (30, "leave")]), Some(20));
+        assert_eq!(until(&[(10, "join"), (20, "leave"), (30, "invite"), (40, "leave")]), Some(20));
+        assert_eq!(until(&[(10, "join"), (20, "leave"), (30, "join")]), Some(i64::MAX));
+        assert_eq!(until(&[(30, "invite"), (40, "leave")]), None);
     }
 
     #[test]

@@ -20,6 +20,7 @@ use crate::{
     filters::Filter,
     presence::{self, PresenceEvent},
     push_rules::{self, Quiet},
+    rooms::room::membership_of,
     sessions::Session,
 };
 
@@ -111,7 +112,7 @@ pub async fn changes(chat: &Chat, user: &HotUser, request: &Request) -> Result<C
     if since.is_none() && request.filter.account_data.admits(push_rules::TYPE, None) {
         default_push_rules(chat, request, &mut answer).await?;
     }
-    answer.presence = presence_events(chat, &snapshot, clock, request);
+    answer.presence = presence_events(chat, &snapshot, clock, request, &answer.joined);
     to_device(chat, user, request, &mut answer).await?;
     Ok(answer)
 }
@@ -268,14 +269,24 @@ async fn default_push_rules(chat: &Chat, request: &Request, answer: &mut Changes
     Ok(())
 }
 
-fn presence_events(chat: &Chat, snapshot: &Snapshot, clock: Option<u64>, request: &Request) -> Vec<PresenceEvent> {
+fn presence_events(
+    chat: &Chat,
+    snapshot: &Snapshot,
+    clock: Option<u64>,
+    request: &Request,
+    joined: &[(Arc<str>, JoinedRoom)],
+) -> Vec<PresenceEvent> {
     let filter = &request.filter.presence;
     if !filter.admits("m.presence", None) {
         return Vec::new();
     }
     let now = chat.env.now();
     let whom: Vec<Arc<str>> = match clock {
-        Some(_) => snapshot.presence.iter().cloned().collect(),
+        Some(_) => {
+            let mut changed = snapshot.presence.clone();
+            changed.extend(met(chat, request, joined));
+            changed.into_iter().collect()
+        }
         // A client that knows nothing yet is told of everyone who is here.
         None => chat.presence.visible_to(chat, snapshot.rooms.iter().map(|(room, _)| room)),
     };
@@ -283,6 +294,23 @@ fn presence_events(chat: &Chat, snapshot: &Snapshot, clock: Option<u64>, request
         .filter(|user| filter.admits("m.presence", Some(user)))
         .filter_map(|u| chat.presence.event(u, now))
         .collect()
+}
+
+/// People who share a room with the user only now: whose presence did not change, but was nobody's business before.
+fn met(chat: &Chat, request: &Request, joined: &[(Arc<str>, JoinedRoom)]) -> Vec<Arc<str>> {
+    let entered = joined.iter().filter(|(_, room)| room.entered).map(|(room_id, _)| room_id);
+    let mut met = chat.presence.visible_to(chat, entered);
+    for (room_id, room) in joined.iter().filter(|(_, room)| !room.entered) {
+        let members = room.timeline.events.iter().filter(|event| event.kind.as_ref() == "m.room.member");
+        let joins = members.filter(|event| membership_of(event) == "join").filter_map(|event| event.state_key.clone());
+        let mut joins = joins.peekable();
+        if joins.peek().is_some() {
+            let here = chat.presence.visible_to(chat, std::iter::once(room_id));
+            met.extend(joins.filter(|user| here.contains(user)));
+        }
+    }
+    met.retain(|user| user.as_ref() != request.session.user_id.as_str());
+    met
 }
 
 async fn to_device(chat: &Chat, user: &HotUser, request: &Request, answer: &mut Changes) -> Result<()> {

@@ -70,6 +70,8 @@ pub struct JoinedRoom {
     pub account_data: Vec<(Arc<str>, Arc<RawValue>)>,
     /// Unread messages and unread mentions.
     pub unread: (i64, i64),
+    /// Whether the user came into the room meanwhile.
+    pub entered: bool,
     /// Whether anything is new.
     pub any: bool,
 }
@@ -105,7 +107,9 @@ pub(crate) async fn joined(span: &Span<'_>, room: &Room) -> Result<JoinedRoom> {
     if span.fresh {
         let view = visibility::view(span.chat, room, span.user_id).await?;
         let before = timeline.events.len();
-        timeline.events.retain(|event| view.sees(event.seq));
+        // Who comes back has what was sent before, as far as it was a member's to see.
+        let has = |event: &Event| span.since.is_some_and(|since| event.pos <= since) && view.was_joined(event.seq);
+        timeline.events.retain(|event| view.sees(event.seq) && !has(event));
         if timeline.events.len() < before {
             timeline.first_seq = timeline.events.first().map_or(timeline.first_seq, |event| event.seq);
         }
@@ -131,6 +135,7 @@ pub(crate) async fn joined(span: &Span<'_>, room: &Room) -> Result<JoinedRoom> {
         state: admitted(state, &span.filter.room.state, &room.id),
         receipts,
         unread: inner.unread(span.user_id),
+        entered: span.fresh,
         timeline,
         any,
         ..JoinedRoom::default()
