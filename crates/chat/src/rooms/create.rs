@@ -182,6 +182,9 @@ async fn drafts(
         }
     }
     for state in &new.initial_state {
+        if state.kind == "m.room.create" {
+            return Err(Error::matrix(400, "M_INVALID_ROOM_STATE", "A room is created once: use creation_content."));
+        }
         drafts.push(Draft::state(&state.kind, &state.state_key, &state.content)?);
     }
     if let Some(name) = &new.name {

@@ -210,9 +210,13 @@ pub async fn context(
         let before = around(Direction::Backward, place(event.seq), half.max(1)).await?;
         (before, around(Direction::Forward, place(event.seq + 1), (limit - half).max(1)).await?)
     };
-    let (room, _) = readable(chat, session, room_id).await?;
+    let (room, view) = readable(chat, session, room_id).await?;
     let last = after.events.last().unwrap_or(&event).seq;
-    let mut state = rooms::state_at(&chat.db, room.shard, room_id, last + 1).await?;
+    // Who was only invited may read an event, and yet not the room's state.
+    let mut state = match view.until() {
+        Some(until) => rooms::state_at(&chat.db, room.shard, room_id, last.min(until).saturating_add(1)).await?,
+        None => Vec::new(),
+    };
     if filter.lazy_load_members {
         let shown: Vec<_> =
             before.events.iter().chain([&event]).chain(&after.events).map(|e| e.sender.clone()).collect();

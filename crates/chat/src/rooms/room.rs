@@ -36,6 +36,8 @@ pub struct Room {
     /// What the version means.
     pub rules: RoomVersionRules,
     pub(crate) inner: RwLock<Inner>,
+    /// Held by whoever decides anew after having been overtaken.
+    pub(crate) turn: Arc<tokio::sync::Mutex<()>>,
     /// When it was last asked for, milliseconds, for eviction.
     pub(crate) used_ts: AtomicI64,
 }
@@ -94,7 +96,7 @@ impl Room {
             mentions: HashMap::new(),
             typing: HashMap::new(),
         };
-        Self { id, shard, version, rules, inner: RwLock::new(inner), used_ts: AtomicI64::new(0) }
+        Self { id, shard, version, rules, inner: RwLock::new(inner), turn: Arc::default(), used_ts: AtomicI64::new(0) }
     }
 
     /// The current state event under a key.

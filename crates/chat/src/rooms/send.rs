@@ -188,6 +188,7 @@ pub(crate) fn check(draft: &Draft) -> Result<()> {
 /// M_NOT_FOUND for an unknown room, M_FORBIDDEN by the authorization rules, M_BAD_JSON, M_TOO_LARGE.
 pub(crate) async fn send(chat: &Chat, room_id: &str, sender: &UserId, draft: &Draft) -> Result<Arc<str>> {
     check(draft)?;
+    let mut turn = None;
     for _ in 0..ATTEMPTS {
         let room = chat.room(room_id).await?.ok_or_else(not_in_room)?;
         let commit = {
@@ -203,6 +204,8 @@ pub(crate) async fn send(chat: &Chat, room_id: &str, sender: &UserId, draft: &Dr
                 return record.events.first().map(|e| e.event_id.clone()).ok_or_else(busy);
             }
             Ok(Outcome::Duplicate { event_id }) => return Ok(event_id.into()),
+            // Who was overtaken once queues with the others, so that many changes at once all come through.
+            Err(store::Error::Stale) if turn.is_none() => turn = Some(room.turn.clone().lock_owned().await),
             Err(store::Error::Stale) => {}
             Err(error) => return Err(error.into()),
         }

@@ -86,9 +86,11 @@ impl View {
         })
     }
 
-    /// Whether the user was a joined member when the event numbered `seq` was sent.
-    pub(crate) fn was_joined(&self, seq: i64) -> bool {
-        at(&self.membership, seq) == Some("join") || at(&self.membership, seq - 1) == Some("join")
+    /// Up to which event at most numbered `seq` the user was last a joined member, the leave included; 0 if never.
+    pub(crate) fn joined_until(&self, seq: i64) -> i64 {
+        let mut joins = self.membership.iter().enumerate();
+        let last = joins.rfind(|(_, (from, membership))| *membership == "join" && *from <= seq);
+        last.map_or(0, |(index, _)| self.membership.get(index + 1).map_or(seq, |(left, _)| (*left).min(seq)))
     }
 
     /// Whether the user joined at or after the event.

@@ -108,8 +108,11 @@ pub(crate) async fn joined(span: &Span<'_>, room: &Room) -> Result<JoinedRoom> {
         let view = visibility::view(span.chat, room, span.user_id).await?;
         let before = timeline.events.len();
         // Who comes back has what was sent before, as far as it was a member's to see.
-        let has = |event: &Event| span.since.is_some_and(|since| event.pos <= since) && view.was_joined(event.seq);
-        timeline.events.retain(|event| view.sees(event.seq) && !has(event));
+        let has = match span.since {
+            Some(since) => view.joined_until(events::seq_at(&span.chat.db, room.shard, &room.id, since).await?),
+            None => 0,
+        };
+        timeline.events.retain(|event| view.sees(event.seq) && event.seq > has);
         if timeline.events.len() < before {
             timeline.first_seq = timeline.events.first().map_or(timeline.first_seq, |event| event.seq);
         }

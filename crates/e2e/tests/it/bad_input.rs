@@ -58,11 +58,11 @@ const ROUTES: [(&str, &str); 47] = [
 struct Dice(u64);
 
 impl Dice {
-    fn roll<'a, T>(&mut self, of: &'a [T]) -> &'a T {
+    fn roll<T: Clone>(&mut self, of: &[T]) -> T {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
-        &of[(self.0 >> 11) as usize % of.len()]
+        of[(self.0 >> 11) as usize % of.len()].clone()
     }
 }
 
@@ -170,7 +170,7 @@ async fn no_route_fails_on_odd_paths_queries_and_bodies() {
                         .to_string(),
                     fixed => fixed.to_owned(),
                 };
-                let chosen = match *dice.roll(&[0, 0, 0, 0, 1, 2]) {
+                let chosen = match dice.roll(&[0, 0, 0, 0, 1, 2]) {
                     1 if segment.len() == 1 => dice.roll(&odd).to_string(),
                     2 if segment.len() == 1 && round % 5 == 0 => long.clone(),
                     _ => real,
@@ -178,7 +178,7 @@ async fn no_route_fails_on_odd_paths_queries_and_bodies() {
                 path = format!("{path}/{chosen}");
             }
             path.push_str(dice.roll(&queries));
-            let body = dice.roll(&bodies).clone();
+            let body = dice.roll(&bodies);
             let shown = String::from_utf8_lossy(&body[..body.len().min(100)]).into_owned();
             let (status, answer) = server.request(method, &path).by(&alice).body(body).send().await;
             assert!(status < 500, "seed {seed:x}: {method} {path} {shown}: {status} {answer}");

@@ -109,7 +109,8 @@ async fn a_sync_without_news_ends_in_time_whatever_happens_elsewhere() {
         }
     };
     let before = server.chat().db.queries();
-    let wait = server.sync_with(&bob, Some(&since), &format!("timeout=1500&filter={filter}"));
+    let parameters = format!("timeout=1500&filter={filter}");
+    let wait = server.sync_with(&bob, Some(&since), &parameters);
     let (synced, ()) = tokio::join!(wait, noise);
     assert!(started.elapsed() >= Duration::from_millis(1400), "{synced}");
     assert_eq!(synced.get("rooms"), None, "{synced}");
