@@ -61,7 +61,7 @@ async fn what_was_acknowledged_is_read_back_at_once() {
     for n in 0..50 {
         let id = server.say(&alice, &room, &n.to_string()).await;
         let synced = server.sync(&bob, Some(&since)).await;
-        assert_eq!(event_ids(&synced["rooms"]["join"][&room]["timeline"]["events"]), [id.clone()]);
+        assert_eq!(event_ids(&synced["rooms"]["join"][&room]["timeline"]["events"]), std::slice::from_ref(&id));
         since = synced["next_batch"].clone();
         let newest = server.get(&server.room(&room, "messages?dir=b&limit=1")).by(&bob).ok().await;
         assert_eq!(newest["chunk"][0]["event_id"], id);
