@@ -1,40 +1,49 @@
 /** A room's content in a real browser: place keeping, pictures, failures. */
+import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Page } from "playwright-core";
-import { call, register, roomOf, say, SERVER, stage, type Person, type Stage } from "./support/room";
+import { api, launch, messageField, openRoom, register, roomOf, say, write } from "./people";
+import type { Account } from "./people";
+import { startServer } from "./server";
+import type { TestServer } from "./server";
 
 const MESSAGES = 2000;
 
-describe.skipIf(SERVER === "")("a room in the browser", () => {
-  let scene: Stage;
-  let ada: Person;
-  let tom: Person;
+describe("a room in the browser", () => {
+  let server: TestServer;
+  let browser: Browser;
+  let ada: Account;
+  let tom: Account;
 
   beforeAll(async () => {
-    [ada, tom] = [await register("Ada"), await register("Tom")];
-    scene = await stage();
+    server = await startServer();
+    browser = await launch();
+    [ada, tom] = await Promise.all([register(server.url, "ada", "Ada"), register(server.url, "tom", "Tom")]);
   });
-  afterAll(() => scene?.close());
+  afterAll(async () => {
+    await browser?.close();
+    await server?.remove();
+  });
 
   it("keeps what is being read in its place while two thousand messages load above it", async () => {
-    const roomId = await roomOf(ada, [tom], "Long story");
+    const roomId = await roomOf(server.url, ada, [tom], "Long story");
     for (let i = 0; i < MESSAGES; i += 25) {
-      const batch = Array.from({ length: 25 }, (_, k) => say((i + k) % 7 < 4 ? ada : tom, roomId, `message ${i + k} ${"words and more ".repeat((i * 7 + k * 3) % 23)}`));
+      const batch = Array.from({ length: 25 }, (_, k) => say(server.url, (i + k) % 7 < 4 ? ada : tom, roomId, `message ${i + k} ${"words and more ".repeat((i * 7 + k * 3) % 23)}`));
       await Promise.all(batch);
     }
-    const page = await scene.open(ada, roomId);
+    const { page, errors } = await openRoom(browser, server.url, ada, roomId);
     const walk = await scrollBack(page, 240_000);
     expect(walk.reachedBeginning).toBe(true);
     expect(walk.seen).toBe(MESSAGES);
     expect(walk.worstPx).toBeLessThanOrEqual(1);
     expect(walk.mostRows).toBeLessThan(150);
+    expect(errors).toEqual([]);
     await page.context().close();
   }, 400_000);
 
   it("sends a picture with real progress and the same geometry from the first frame to the last", async () => {
-    const roomId = await roomOf(ada, [tom], "Pictures");
-    await say(tom, roomId, "show me");
-    const page = await scene.open(ada, roomId);
+    const roomId = await roomOf(server.url, ada, [tom], "Pictures");
+    await say(server.url, tom, roomId, "show me");
+    const { page, errors } = await openRoom(browser, server.url, ada, roomId);
     let release = (): void => undefined;
     const held = new Promise<void>((resolve) => (release = resolve));
     await page.route("**/upload*", async (route) => {
@@ -58,17 +67,18 @@ describe.skipIf(SERVER === "")("a room in the browser", () => {
     await page.getByRole("dialog").getByRole("img", { name: "First light" }).waitFor();
     await page.keyboard.press("Escape");
 
-    const others = await scene.open(tom, roomId, { width: 390, height: 800 });
+    const { page: others } = await openRoom(browser, server.url, tom, roomId, { width: 390, height: 800 });
     const received = others.getByRole("article").filter({ hasText: "First light" });
     await received.locator("img[data-loaded]").waitFor({ timeout: 30_000 });
+    expect(errors).toEqual([]);
     await page.context().close();
     await others.context().close();
   });
 
   it("keeps a message that could not be sent, and a retry sends it once", async () => {
-    const roomId = await roomOf(ada, [tom], "Failures");
-    await say(tom, roomId, "are you there?");
-    const page = await scene.open(ada, roomId);
+    const roomId = await roomOf(server.url, ada, [tom], "Failures");
+    await say(server.url, tom, roomId, "are you there?");
+    const { page, errors } = await openRoom(browser, server.url, ada, roomId);
     let refuse = true;
     await page.route("**/send/m.room.message/**", (route) => {
       if (!refuse) return route.continue();
@@ -77,8 +87,8 @@ describe.skipIf(SERVER === "")("a room in the browser", () => {
     // Sends go over the WebSocket where there is one; here they must take the route above.
     await page.routeWebSocket("**/org.chatbook.stream", (socket) => socket.close());
     await page.reload();
-    await page.getByRole("feed").getByRole("article").first().waitFor();
-    await page.getByRole("combobox", { name: "Message" }).fill("I am here");
+    await page.locator("[data-type=message]").first().waitFor();
+    await messageField(page).fill("I am here");
     await page.keyboard.press("Enter");
     const mine = page.getByRole("article").filter({ hasText: "I am here" });
     await mine.getByRole("alert").waitFor({ timeout: 30_000 });
@@ -86,8 +96,52 @@ describe.skipIf(SERVER === "")("a room in the browser", () => {
     await mine.getByRole("button", { name: "Try again" }).click();
     await mine.getByRole("img", { name: /Sent|Read/ }).waitFor({ timeout: 30_000 });
     expect(await mine.count()).toBe(1);
-    const { chunk } = await call<{ chunk: { content: { body?: string } }[] }>("GET", `/rooms/${encodeURIComponent(roomId)}/messages?dir=b&limit=50`, tom.token);
+    const { chunk } = await api<{ chunk: { content: { body?: string } }[] }>(server.url, "GET", `/rooms/${encodeURIComponent(roomId)}/messages?dir=b&limit=50`, tom.token);
     expect(chunk.filter((event) => event.content.body === "I am here")).toHaveLength(1);
+    expect(errors).toEqual([]);
+    await page.context().close();
+  });
+
+  it("syncs and sends over the WebSocket alone where there is one", async () => {
+    const roomId = await roomOf(server.url, ada, [tom], "Stream");
+    await say(server.url, tom, roomId, "hello");
+    const { page, errors } = await openRoom(browser, server.url, ada, roomId);
+    const requests: string[] = [];
+    page.on("request", (request) => requests.push(new URL(request.url()).pathname));
+    const sent: string[] = [];
+    const received: string[] = [];
+    page.on("websocket", (socket) => {
+      socket.on("framesent", ({ payload }) => sent.push(String(payload)));
+      socket.on("framereceived", ({ payload }) => received.push(String(payload)));
+    });
+    await page.reload();
+    await page.getByRole("article", { name: "hello" }).waitFor();
+    await expect.poll(() => received.some((frame) => frame.includes("next_batch")), { timeout: 30_000 }).toBe(true);
+    await write(page, "over the stream");
+    await page.getByRole("article", { name: "over the stream" }).getByRole("img", { name: /Sent|Read/ }).waitFor();
+    await say(server.url, tom, roomId, "heard");
+    await page.getByRole("article", { name: "heard" }).waitFor();
+    expect(sent.some((frame) => /"method":"send"/.test(frame) && frame.includes("over the stream"))).toBe(true);
+    expect(requests.filter((path) => /\/sync$|\/send\//.test(path))).toEqual([]);
+    expect(errors).toEqual([]);
+    await page.context().close();
+  });
+
+  it("syncs and sends by long polling where the WebSocket does not connect", async () => {
+    const roomId = await roomOf(server.url, ada, [tom], "No stream");
+    await say(server.url, tom, roomId, "hello");
+    const { page } = await openRoom(browser, server.url, ada, roomId);
+    await page.routeWebSocket("**/org.chatbook.stream", (socket) => socket.close());
+    const requests: string[] = [];
+    page.on("request", (request) => requests.push(new URL(request.url()).pathname));
+    await page.reload();
+    await page.getByRole("article", { name: "hello" }).waitFor();
+    await write(page, "without a stream");
+    await page.getByRole("article", { name: "without a stream" }).getByRole("img", { name: /Sent|Read/ }).waitFor();
+    await say(server.url, tom, roomId, "heard");
+    await page.getByRole("article", { name: "heard" }).waitFor();
+    expect(requests.some((path) => path.endsWith("/sync"))).toBe(true);
+    expect(requests.some((path) => path.includes("/send/m.room.message/"))).toBe(true);
     await page.context().close();
   });
 });

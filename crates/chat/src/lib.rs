@@ -81,7 +81,7 @@ impl Chat {
         server_name: OwnedServerName,
         loopback_only: bool,
     ) -> Result<Arc<Self>> {
-        let hub = Arc::new(sync::hub::Hub::new(&db.heads().await?));
+        let hub = Arc::new(sync::hub::Hub::new(&db.heads().await?, config.presence.max_room_members));
         let rooms = Arc::new(rooms::Rooms::default());
         let sessions = Arc::new(sessions::Cache::default());
         let follower = {

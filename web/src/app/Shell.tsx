@@ -2,6 +2,8 @@ import { useEffect, useMemo, useSyncExternalStore } from "react";
 import type { ReactElement } from "react";
 import { useTranslation } from "react-i18next";
 import { BrandMark } from "@/components/Brand";
+import { useMedia } from "@/components/useMedia";
+import { VisuallyHidden } from "@/components/VisuallyHidden";
 import { DetailsPanel } from "@/features/details/DetailsPanel";
 import { InviteDialog } from "@/features/newchat/InviteDialog";
 import { JoinScreen } from "@/features/newchat/JoinScreen";
@@ -28,6 +30,8 @@ export function Shell({ onSignOut }: { onSignOut: () => void }): ReactElement {
   const attention = useSyncExternalStore(viewModel.subscribe, () => viewModel.getSnapshot().attention);
   const room = useJoinedRoom(route.roomId);
   const { overlay } = route;
+  // On a phone the list is a page of its own, with what a page needs for a screen reader.
+  const listOnly = useMedia("(max-width: 720px)") && !route.roomId;
   useTitle(room?.name, attention);
   useEscape();
 
@@ -36,10 +40,17 @@ export function Shell({ onSignOut }: { onSignOut: () => void }): ReactElement {
 
   return (
     <div className={styles.app} data-view={route.roomId ? "room" : "list"} data-panel={panel}>
-      <nav className={styles.list} aria-label={t("chats")}>
+      <div className={styles.list} role={listOnly ? "main" : undefined}>
+        {listOnly && (
+          <VisuallyHidden>
+            <h1>{t("chats")}</h1>
+          </VisuallyHidden>
+        )}
         <ConnectionBar />
-        <RoomList viewModel={viewModel} selected={room?.roomId ?? route.roomId} onSignOut={onSignOut} />
-      </nav>
+        <nav className={styles.nav} aria-label={t("chats")}>
+          <RoomList viewModel={viewModel} selected={room?.roomId ?? route.roomId} onSignOut={onSignOut} />
+        </nav>
+      </div>
       <div className={styles.main}>
         {room ? (
           <RoomScreen room={room} />

@@ -4,6 +4,7 @@ import { Icon } from "./Icon";
 import { Menu } from "./Menu";
 import styles from "./PicturePicker.module.css";
 import { Spinner } from "./Spinner";
+import { VisuallyHidden } from "./VisuallyHidden";
 
 export interface PicturePickerProps {
   /** An avatar showing the present picture. */
@@ -23,8 +24,9 @@ export interface PicturePickerProps {
 export function PicturePicker({ children, label, chooseLabel, removeLabel, present, busy = false, onPick, onRemove }: PicturePickerProps): ReactElement {
   const input = useRef<HTMLInputElement>(null);
   const button = (
-    <button type="button" className={styles.picker} aria-label={label} aria-busy={busy} onClick={present ? undefined : () => input.current?.click()}>
-      {children}
+    <button type="button" className={styles.picker} aria-busy={busy} onClick={present ? undefined : () => input.current?.click()}>
+      <VisuallyHidden>{label}</VisuallyHidden>
+      <span aria-hidden="true">{children}</span>
       <span className={styles.mark}>{busy ? <Spinner size={16} /> : <Icon name="camera" size={16} />}</span>
     </button>
   );

@@ -33,6 +33,8 @@ export async function startRunning(session: StoredSession, onLoggedOut: () => vo
     store,
     fetchFn: transport.fetch,
     timelineSupport: true,
+    // There are no calls; without this the SDK asks for relays again and again.
+    disableVoip: true,
     logger: quietLogger,
   });
   const stops: (() => void)[] = [];

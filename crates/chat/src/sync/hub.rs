@@ -43,6 +43,8 @@ pub struct Hub {
     /// The users in memory who are joined to a room.
     audience: DashMap<Arc<str>, Vec<Arc<HotUser>>>,
     loading: DashMap<Arc<str>, Arc<tokio::sync::Mutex<()>>>,
+    /// In rooms with more people than this nobody is told who is here.
+    presence_limit: usize,
 }
 
 /// The recent end of a shard's log.
@@ -55,7 +57,7 @@ struct Tail {
 }
 
 impl Hub {
-    pub(crate) fn new(heads: &[i64]) -> Self {
+    pub(crate) fn new(heads: &[i64], presence_limit: usize) -> Self {
         let tail = |head: &i64| Mutex::new(Tail { window: VecDeque::new(), rooms: HashMap::new(), from: *head });
         Self {
             tails: heads.iter().map(tail).collect(),
@@ -63,6 +65,7 @@ impl Hub {
             users: DashMap::new(),
             audience: DashMap::new(),
             loading: DashMap::new(),
+            presence_limit,
         }
     }
 
@@ -166,6 +169,7 @@ impl Hub {
         drop(inner);
         if membership == "join" && !joined_before {
             self.join_audience(user, &event.room_id);
+            self.introduce(user, &event.room_id);
         } else if membership != "join" && joined_before {
             self.leave_audience(user, &event.room_id);
         }
@@ -175,6 +179,26 @@ impl Hub {
         let mut audience = self.audience.entry(room_id.clone()).or_default();
         if !audience.iter().any(|other| Arc::ptr_eq(other, user)) {
             audience.push(user.clone());
+        }
+    }
+
+    /// Whoever joins learns who is here, and the others that somebody came: none of it changes at this moment, but
+    /// they were not told before.
+    fn introduce(&self, user: &HotUser, room_id: &Arc<str>) {
+        let audience = self.audience(room_id);
+        if audience.len() > self.presence_limit {
+            return;
+        }
+        for other in &audience {
+            let mut inner = user.inner.lock();
+            let clock = inner.tick();
+            inner.presence.set(&other.id, clock);
+            drop(inner);
+            if other.id != user.id {
+                let mut inner = other.inner.lock();
+                let clock = inner.tick();
+                inner.presence.set(&user.id, clock);
+            }
         }
     }
 

@@ -176,10 +176,9 @@ function OpenComposer({ room }: { room: Room }): ReactElement {
             className={styles.field}
             rows={1}
             dir="auto"
-            role="combobox"
             aria-label={t("label")}
-            aria-expanded={open}
             aria-autocomplete="list"
+            aria-haspopup="listbox"
             aria-controls={open ? listId : undefined}
             aria-activedescendant={open ? `${listId}-${current}` : undefined}
             placeholder={t("placeholder", { room: room.name })}

@@ -72,8 +72,9 @@ function Person({ room, member, dim }: { room: Room; member: RoomMember; dim: bo
   const { t, i18n } = useTranslation("details");
   const me = room.client.getUserId() === member.userId;
   const role = roleOf(room, member.userId);
-  const presence = me ? "online" : presenceOf(member.user);
-  const seen = member.user?.getLastActiveTs() ?? 0;
+  const user = room.client.getUser(member.userId);
+  const presence = me ? "online" : presenceOf(user);
+  const seen = user?.getLastActiveTs() ?? 0;
   const side = member.typing && !me ? t("typing") : role !== "member" ? t(`role.${role}`) : dim && seen > 0 ? agoOf(seen, i18n.language) : me ? t("you") : "";
   return (
     <button

@@ -28,7 +28,7 @@ export function memberRows(room: Room, find: string, showBanned: boolean): Membe
   const order = (a: RoomMember, b: RoomMember): number => b.powerLevel - a.powerLevel || collator.compare(a.name, b.name);
   const joined = room.getJoinedMembers().filter(fits);
   const me = room.client.getUserId();
-  const isOnline = (member: RoomMember): boolean => member.userId === me || presenceOf(member.user) !== "offline";
+  const isOnline = (member: RoomMember): boolean => member.userId === me || presenceOf(room.client.getUser(member.userId)) !== "offline";
   const groups: [MemberRow & { kind: "heading" }, RoomMember[]][] = (
     [
       ["online", joined.filter(isOnline)],

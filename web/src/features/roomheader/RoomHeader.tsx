@@ -40,7 +40,7 @@ export function RoomHeader({ room }: { room: Room }): ReactElement {
 function Counts({ room }: { room: Room }): ReactElement {
   const { t } = useTranslation("roomheader");
   const me = room.client.getUserId();
-  const online = room.getJoinedMembers().filter((member) => member.userId === me || presenceOf(member.user) !== "offline").length;
+  const online = room.getJoinedMembers().filter((member) => member.userId === me || presenceOf(room.client.getUser(member.userId)) !== "offline").length;
   const counts = t("members", { count: room.getJoinedMemberCount() });
   return <>{online > 0 ? `${counts} · ${t("online", { count: online })}` : counts}</>;
 }

@@ -47,7 +47,7 @@ function RowContent({ row, stop }: { row: Row; stop: boolean }): ReactElement {
       return <div className={styles.mark}>{t("unreadMark")}</div>;
     case "beginning":
       return (
-        <div className={styles.beginning}>
+        <div role="article" aria-label={t("beginning.title", { room: room.name })} className={styles.beginning}>
           <RoomAvatar room={room} size={64} />
           <h2>{t("beginning.title", { room: room.name })}</h2>
           <p>{t("beginning.hint")}</p>
@@ -67,8 +67,8 @@ function PageError({ which }: { which: "older" | "newer" }): ReactElement {
   const { t } = useTranslation("timeline");
   const { viewModel } = useTimeline();
   return (
-    <div className={styles.error} role="alert">
-      <span>{t(`${which}.error`)}</span>
+    <div className={styles.error} role="article" aria-label={t(`${which}.error`)}>
+      <span role="alert">{t(`${which}.error`)}</span>
       <Button icon="retry" onClick={() => viewModel.retry(which)}>
         {t("retry")}
       </Button>

@@ -14,9 +14,15 @@ export function toSystemItem(event: MatrixEvent, key: string): SystemItem | unde
     id: event.getId() ?? key,
     ts: event.getTs(),
     actor,
-    actorName: event.sender?.name ?? actor,
+    actorName: nameOf(event, actor),
     ...told,
   };
+}
+
+/** A room's first event comes before the one that names its creator; that one tells the name later. */
+function nameOf(event: MatrixEvent, actor: string): string {
+  const then = event.sender?.name ?? actor;
+  return then === actor ? (event.sender?.user?.displayName ?? then) : then;
 }
 
 function tell(event: MatrixEvent): Told | undefined {
