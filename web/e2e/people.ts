@@ -1,8 +1,8 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { chromium } from "playwright-core";
-import type { Browser, BrowserContextOptions, Locator, Page } from "playwright-core";
+import type { Browser, BrowserContext, BrowserContextOptions, Locator, Page } from "playwright-core";
 import { expect } from "vitest";
 
 const PASSWORD = "correct horse battery";
@@ -57,6 +57,7 @@ export interface Window {
 export async function openWindow(browser: Browser, options: BrowserContextOptions): Promise<Window> {
   const context = await browser.newContext({ locale: "en-GB", reducedMotion: "reduce", ...options });
   context.setDefaultTimeout(30_000);
+  if (process.env["CHATBOOK_CLIENT"]) await serveClient(context, process.env["CHATBOOK_CLIENT"]);
   const page = await context.newPage();
   const errors: string[] = [];
   page.on("pageerror", (error) => errors.push(String(error)));
@@ -65,6 +66,16 @@ export async function openWindow(browser: Browser, options: BrowserContextOption
     if (message.type() === "error" && /Content Security Policy|Refused to|Uncaught/.test(message.text())) errors.push(message.text());
   });
   return { page, errors };
+}
+
+/** The client from a directory instead of the one in the binary, for quick turns while working on it. */
+async function serveClient(context: BrowserContext, directory: string): Promise<void> {
+  await context.route(/^http:[/][/]127[.]0[.]0[.]1:[0-9]+[/](?!_matrix|_chatbook|[.]well-known)/, async (route) => {
+    const path = new URL(route.request().url()).pathname;
+    const file = join(directory, path);
+    if (route.request().isNavigationRequest()) await route.fulfill({ path: join(directory, "index.html") });
+    else await route.fulfill(existsSync(file) ? { path: file } : { status: 404 });
+  });
 }
 
 export async function signIn(page: Page, url: string, account: Account): Promise<void> {
