@@ -60,23 +60,25 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
 
 /// Reads JSON of type `T`; an empty text counts as `{}`.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
-    let bytes = if bytes.is_empty() { b"{}" } else { bytes };
-    let read = serde_json::from_slice(bytes).map_err(|error| match error.classify() {
-        serde_json::error::Category::Data => ApiError::bad_json(format!("The JSON is not as expected: {error}.")),
-        // A value where the name of a variant is expected, or nesting too deep to read, is an error of syntax to serde.
-        _ if is_json(bytes) => ApiError::bad_json(format!("The JSON is not as expected: {error}.")),
-        _ => ApiError::not_json(format!("The request is not JSON: {error}.")),
+    // Serde does not look into what it passes over.
+    let text = std::str::from_utf8(bytes).map_err(|_| ApiError::not_json("The request is not UTF-8."))?;
+    let text = if text.is_empty() { "{}" } else { text };
+    // Not by serde's own classification: nesting too deep to read is an error of syntax to it, and what follows a value
+    // of the wrong shape is not looked at.
+    let read = serde_json::from_str(text).map_err(|error| match is_json(text) {
+        true => ApiError::bad_json(format!("The JSON is not as expected: {error}.")),
+        false => ApiError::not_json(format!("The request is not JSON: {error}.")),
     })?;
     // Left alone, an array would be taken for the fields of an object in their order.
-    if bytes.trim_ascii_start().first() == Some(&b'{') {
+    if text.trim_ascii_start().starts_with('{') {
         Ok(read)
     } else {
         Err(ApiError::bad_json("The JSON has to be an object."))
     }
 }
 
-fn is_json(bytes: &[u8]) -> bool {
-    std::str::from_utf8(bytes).is_ok_and(|text| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok())
+fn is_json(text: &str) -> bool {
+    serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
 }
 
 impl<T: Serialize> IntoResponse for Json<T> {
