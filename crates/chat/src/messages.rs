@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use store::log::Event;
 
-use crate::rooms::auth_rules::PowerLevels;
+use crate::rooms::room::Inner;
 
 /// People that one message can mention.
 const MAX_MENTIONS: usize = 100;
@@ -47,24 +47,26 @@ pub(crate) fn notifies(kind: &str, content: &RawValue) -> bool {
     !edit && content.msgtype.as_deref() != Some("m.notice")
 }
 
-/// Whom content mentions (`m.mentions`), the sender aside; `@room` for everyone, if the sender has the power to.
-pub(crate) fn mentions(sender: &str, content: &RawValue, powers: &PowerLevels) -> Vec<Arc<str>> {
+/// Which members content mentions (`m.mentions`), the sender aside; `@room` for everyone, if the sender has the power to.
+pub(crate) fn mentions(sender: &str, content: &RawValue, room: &Inner) -> Vec<Arc<str>> {
     if !content.get().contains("m.mentions") {
         return Vec::new();
     }
     let content = serde_json::from_str::<Content<'_>>(content.get()).unwrap_or_default();
     let mentions = content.mentions.unwrap_or_default();
-    let users: BTreeSet<_> = mentions.user_ids.into_iter().filter(|user| user.as_ref() != sender).collect();
-    let may_call_all = || <&UserId>::try_from(sender).is_ok_and(|sender| powers.may_notify_room(sender));
-    let room = mentions.room && may_call_all();
-    users.into_iter().take(MAX_MENTIONS).chain(room.then(|| "@room".into())).collect()
+    // Nobody else has a count that a mention could raise, and names that nobody has would be kept for ever.
+    let counts = |user: &Arc<str>| user.as_ref() != sender && room.membership(user) == Some("join");
+    let users: BTreeSet<_> = mentions.user_ids.into_iter().filter(counts).collect();
+    let may_call_all = || <&UserId>::try_from(sender).is_ok_and(|sender| room.power_levels.may_notify_room(sender));
+    let everyone = mentions.room && may_call_all();
+    users.into_iter().take(MAX_MENTIONS).chain(everyone.then(|| "@room".into())).collect()
 }
 
 /// [`mentions`] of a stored event.
-pub(crate) fn mentioned(event: &Event, powers: &PowerLevels) -> Vec<Arc<str>> {
+pub(crate) fn mentioned(event: &Event, room: &Inner) -> Vec<Arc<str>> {
     if event.state_key.is_some() || !event.json.get().contains("m.mentions") {
         return Vec::new();
     }
     let content = crate::rooms::room::content_as::<&RawValue>(event);
-    content.map(|content| mentions(&event.sender, content, powers)).unwrap_or_default()
+    content.map(|content| mentions(&event.sender, content, room)).unwrap_or_default()
 }

@@ -121,7 +121,7 @@ pub struct Commit {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Change {
-    /// An earlier event's content was removed; `json` is what is left.
+    /// An earlier event's content was removed, or its copy of such content; `json` is what is left.
     Redacted {
         /// The room.
         room_id: Arc<str>,

@@ -74,6 +74,25 @@ pub async fn state_before(
     .await
 }
 
+/// The state event under a key that replaced the one numbered `seq`.
+pub async fn state_after(
+    db: &Db,
+    shard: Shard,
+    room_id: &str,
+    kind: &str,
+    state_key: &str,
+    seq: i64,
+) -> Result<Option<Arc<Event>>> {
+    db.query_opt(
+        "select room_id, seq, pos, event_id, type, state_key, sender, device_id, txn_id, count, ts, json from event
+         where shard = $1 and room_id = $2 and type = $3 and state_key = $4 and seq > $5 and state_key is not null
+         order by seq limit 1",
+        params![shard, room_id, kind, state_key, seq],
+        events::read,
+    )
+    .await
+}
+
 /// All state events that ever stood under a key, oldest first.
 pub async fn state_history(
     db: &Db,

@@ -38,6 +38,8 @@ pub struct Room {
     pub(crate) inner: RwLock<Inner>,
     /// Held by whoever decides anew after having been overtaken.
     pub(crate) turn: Arc<tokio::sync::Mutex<()>>,
+    /// Held alone while an event is redacted, and shared while one is sent that repeats what it replaces.
+    pub(crate) redacting: tokio::sync::RwLock<()>,
     /// When it was last asked for, milliseconds, for eviction.
     pub(crate) used_ts: AtomicI64,
 }
@@ -96,7 +98,8 @@ impl Room {
             mentions: HashMap::new(),
             typing: HashMap::new(),
         };
-        Self { id, shard, version, rules, inner: RwLock::new(inner), turn: Arc::default(), used_ts: AtomicI64::new(0) }
+        let (inner, used_ts) = (RwLock::new(inner), AtomicI64::new(0));
+        Self { id, shard, version, rules, inner, turn: Arc::default(), redacting: Default::default(), used_ts }
     }
 
     /// The current state event under a key.
@@ -139,7 +142,7 @@ impl Room {
                 inner.read_up_to(&user_id, event.seq, event.count);
             }
         }
-        for user_id in crate::messages::mentioned(event, &inner.power_levels) {
+        for user_id in crate::messages::mentioned(event, &inner) {
             inner.mentions.entry(user_id).or_default().push(event.seq);
         }
         // Who sends has read everything up to the event.

@@ -21,6 +21,8 @@ use crate::{Chat, Error, Result, canonical, messages, sessions::Session};
 pub(crate) const MAX_EVENT: usize = 65_536;
 /// Types, state keys and ids are at most so long, bytes.
 const MAX_KEY: usize = 255;
+/// Addresses that a room can name beside its main one.
+const MAX_ALIASES: usize = 100;
 /// How often a command is decided anew before its client is asked to come back.
 const ATTEMPTS: usize = 20;
 
@@ -119,7 +121,11 @@ fn checked_txn(txn_id: &str) -> Result<Arc<str>> {
     Ok(txn_id.into())
 }
 
-async fn check_aliases(chat: &Chat, room_id: &str, content: &RawValue) -> Result<()> {
+/// The addresses that the content of an `m.room.canonical_alias` names.
+///
+/// # Errors
+/// M_BAD_JSON; M_INVALID_PARAM for too many of them.
+pub(crate) fn named_aliases(content: &RawValue) -> Result<Vec<String>> {
     #[derive(serde::Deserialize)]
     struct Content {
         alias: Option<String>,
@@ -128,8 +134,15 @@ async fn check_aliases(chat: &Chat, room_id: &str, content: &RawValue) -> Result
     }
     let content: Content = serde_json::from_str(content.get())
         .map_err(|error| Error::matrix(400, "M_BAD_JSON", format!("The content is not valid: {error}.")))?;
-    for alias in content.alias.iter().filter(|alias| !alias.is_empty()).chain(&content.alt_aliases).take(100) {
-        let row = store::directory::alias(&chat.db, alias).await?;
+    if content.alt_aliases.len() > MAX_ALIASES {
+        return Err(Error::invalid(format!("A room names at most {MAX_ALIASES} other addresses.")));
+    }
+    Ok(content.alias.into_iter().filter(|alias| !alias.is_empty()).chain(content.alt_aliases).collect())
+}
+
+async fn check_aliases(chat: &Chat, room_id: &str, content: &RawValue) -> Result<()> {
+    for alias in named_aliases(content)? {
+        let row = store::directory::alias(&chat.db, &alias).await?;
         if row.is_none_or(|row| row.room_id.as_ref() != room_id) {
             return Err(Error::matrix(400, "M_BAD_ALIAS", format!("{alias} does not point to this room.")));
         }
@@ -191,6 +204,8 @@ pub(crate) async fn send(chat: &Chat, room_id: &str, sender: &UserId, draft: &Dr
     let mut turn = None;
     for _ in 0..ATTEMPTS {
         let room = chat.room(room_id).await?.ok_or_else(not_in_room)?;
+        // A state event repeats what it replaces, which must not be redacted before the copy can be found.
+        let _replaces = if draft.state_key.is_some() { Some(room.redacting.read().await) } else { None };
         let commit = {
             let inner = room.inner.read();
             let guards = decide(&inner, &room, sender, draft)?;
@@ -278,7 +293,7 @@ pub(crate) fn project(
     match &event.state_key {
         None => {
             commit.writes.push(receipts::put_own(room.shard, &room.id, &event.sender, &event.event_id, n, event.ts));
-            for user_id in messages::mentions(&event.sender, content, &inner.power_levels) {
+            for user_id in messages::mentions(&event.sender, content, inner) {
                 commit.writes.push(receipts::mention(room.shard, &room.id, &user_id, n));
             }
         }
@@ -413,8 +428,10 @@ pub(crate) async fn redact(
         if !room.is_joined(sender.as_str()) {
             return Err(not_in_room());
         }
+        let _alone = room.redacting.write().await;
         let target = store::events::by_id(&chat.db, room.shard, room_id, event_id).await?;
         let target = target.ok_or_else(|| Error::not_found("There is no such event in this room."))?;
+        let successor = successor(chat, &room, &target).await?;
         let commit = {
             let inner = room.inner.read();
             let mut guards = auth_rules::check_message(&inner, sender, "m.room.redaction")?;
@@ -426,8 +443,14 @@ pub(crate) async fn redact(
             let mut commit = prepare(chat, &room, &inner, sender, draft, guards)?;
             let because = commit.room.as_ref().and_then(|part| part.events.first()).map(|event| event.json.clone());
             let json: Arc<RawValue> = redacted(&room, &target, because.as_deref())?.into();
-            commit.writes.push(store::events::redact(room.shard, room_id, target.seq, json.get()));
-            commit.changes.push(Change::Redacted { room_id: room.id.clone(), seq: target.seq, json });
+            let copy: Option<(i64, Arc<RawValue>)> = match &successor {
+                Some(successor) => Some((successor.seq, with_prev_content(successor, &json)?.into())),
+                None => None,
+            };
+            for (seq, json) in [(target.seq, json)].into_iter().chain(copy) {
+                commit.writes.push(store::events::redact(room.shard, room_id, seq, json.get()));
+                commit.changes.push(Change::Redacted { room_id: room.id.clone(), seq, json });
+            }
             commit
         };
         match chat.db.commit(commit).await {
@@ -442,10 +465,32 @@ pub(crate) async fn redact(
     Err(busy())
 }
 
+/// The state event that replaced this one, and repeats its content.
+async fn successor(chat: &Chat, room: &Room, event: &Event) -> Result<Option<Arc<Event>>> {
+    let Some(state_key) = &event.state_key else { return Ok(None) };
+    Ok(store::rooms::state_after(&chat.db, room.shard, &room.id, &event.kind, state_key, event.seq).await?)
+}
+
+/// The event with the content of its redacted predecessor.
+fn with_prev_content(event: &Event, predecessor: &RawValue) -> Result<Box<RawValue>> {
+    use serde_json::{Map, Value};
+    let object = |json: &RawValue| serde_json::from_str::<Map<String, Value>>(json.get()).map_err(|e| broken(&e));
+    let (mut event, mut predecessor) = (object(&event.json)?, object(predecessor)?);
+    if let Some(Value::Object(unsigned)) = event.get_mut("unsigned")
+        && let Some(content) = unsigned.get_mut("prev_content")
+    {
+        *content = predecessor.remove("content").unwrap_or_default();
+    }
+    to_raw_value(&event).map_err(|e| broken(&e))
+}
+
+fn broken(error: &dyn std::fmt::Display) -> Error {
+    Error::Store(store::Error::Database(error.to_string().into()))
+}
+
 /// What a redaction leaves of an event, by the rules of the room's version.
 fn redacted(room: &Room, target: &Event, because: Option<&RawValue>) -> Result<Box<RawValue>> {
     use ruma::canonical_json::{CanonicalJsonObject, CanonicalJsonValue, redact};
-    let broken = |e: &dyn std::fmt::Display| Error::Store(store::Error::Database(e.to_string().into()));
     let event: CanonicalJsonObject = serde_json::from_str(target.json.get()).map_err(|e| broken(&e))?;
     let replaced = match event.get("unsigned") {
         Some(CanonicalJsonValue::Object(unsigned)) => unsigned.get("replaces_state").cloned(),

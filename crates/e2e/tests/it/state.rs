@@ -181,3 +181,55 @@ async fn members_are_listed_by_membership_and_as_of_a_token() {
     assert_eq!(joined["joined"].as_object().map(|joined| joined.len()), Some(1));
     assert_eq!(joined["joined"][&a]["display_name"], "alice");
 }
+
+#[tokio::test]
+async fn a_redacted_state_does_not_live_on_in_its_successor() {
+    let server = Server::start().await;
+    let (alice, bob) = (server.register("alice").await, server.register("bob").await);
+    let room = server.public_room(&alice, &[&bob]).await;
+    let topic = |text: &str| json!({ "topic": text });
+    let secret = server.set_state(&alice, &room, "m.room.topic", "", topic("SECRET")).await;
+    let successor = server.set_state(&alice, &room, "m.room.topic", "", topic("tea")).await;
+    server.set_state(&alice, &room, "m.room.topic", "", topic("cake")).await;
+    let redact = async |event: &str, txn: &str| {
+        let path = server.room(&room, &format!("redact/{}/{txn}", e2e::encode(event)));
+        server.put(&path, json!({})).by(&alice).ok().await;
+    };
+    redact(&secret, "1").await;
+    let name = json!({ "membership": "join", "displayname": "SECRET name" });
+    let named = server.set_state(&bob, &room, "m.room.member", &bob.id, name).await;
+    redact(&named, "2").await;
+    let renamed = server
+        .set_state(&bob, &room, "m.room.member", &bob.id, json!({ "membership": "join", "displayname": "B" }))
+        .await;
+    let check = async |server: &Server| {
+        let history = server.history(&bob, &room).await;
+        let find = |id: &str| history.iter().find(|event| event["event_id"] == id).expect("the event").clone();
+        let unsigned = find(&successor)["unsigned"].clone();
+        assert_eq!((&unsigned["prev_content"], &unsigned["replaces_state"]), (&json!({}), &json!(secret)));
+        assert_eq!(find(&successor)["content"], topic("tea"));
+        // What the redaction left is still said to have been replaced.
+        assert_eq!(find(&renamed)["unsigned"]["prev_content"], json!({ "membership": "join" }));
+        let seen = [json!(history), server.sync(&bob, None).await];
+        assert!(!json!(seen).to_string().contains("SECRET"));
+    };
+    check(&server).await;
+    check(&server.restart().await).await;
+}
+
+#[tokio::test]
+async fn a_redaction_amid_changes_leaves_no_copy() {
+    let server = Server::start().await;
+    let alice = server.register("alice").await;
+    let room = server.create_room(&alice, json!({})).await;
+    for round in 0..20 {
+        let topic = |text: &str| json!({ "topic": format!("{text} {round}") });
+        let secret = server.set_state(&alice, &room, "m.room.topic", "", topic("SECRET")).await;
+        let path = server.room(&room, &format!("redact/{}/{round}", e2e::encode(&secret)));
+        let redact = async { server.put(&path, json!({})).by(&alice).ok().await };
+        let change = async { server.set_state(&alice, &room, "m.room.topic", "", topic("tea")).await };
+        if round % 2 == 0 { drop(tokio::join!(redact, change)) } else { drop(tokio::join!(change, redact)) }
+    }
+    let history = json!(server.history(&alice, &room).await).to_string();
+    assert!(!history.contains("SECRET"), "{history}");
+}
