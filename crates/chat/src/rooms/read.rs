@@ -198,18 +198,18 @@ pub async fn context(
     filter: &RoomEventFilter,
 ) -> Result<Context> {
     let event = event(chat, session, room_id, event_id).await?;
-    let around = |direction, from: String, limit| async move {
+    let around = |direction, seq: i64, limit| async move {
+        let from = place(seq);
+        if limit == 0 {
+            return Ok(Page { end: Some(from), ..Page::default() });
+        }
         let request = HistoryRequest { direction, from: Some(&from), to: None, limit, filter };
         history(chat, session, room_id, &request).await
     };
-    let half = limit.min(MAX_PAGE) / 2;
-    let none = |seq: i64| Page { start: place(seq), end: Some(place(seq)), ..Page::default() };
-    let (before, after) = if limit == 0 {
-        (none(event.seq), none(event.seq + 1))
-    } else {
-        let before = around(Direction::Backward, place(event.seq), half.max(1)).await?;
-        (before, around(Direction::Forward, place(event.seq + 1), (limit - half).max(1)).await?)
-    };
+    // The limit is one of both sides together.
+    let limit = limit.min(MAX_PAGE);
+    let before = around(Direction::Backward, event.seq, limit / 2).await?;
+    let after = around(Direction::Forward, event.seq + 1, limit - limit / 2).await?;
     let (room, view) = readable(chat, session, room_id).await?;
     let last = after.events.last().unwrap_or(&event).seq;
     // Who was only invited may read an event, and yet not the room's state.

@@ -1,6 +1,6 @@
 //! History visibility: who reads what was sent when.
 
-use e2e::{Server, User, encode, json};
+use e2e::{Server, User, Value, encode, event_ids, json};
 
 async fn texts(server: &Server, user: &User, room: &str) -> Vec<String> {
     let history = server.history(user, room).await;
@@ -86,5 +86,35 @@ async fn who_was_away_reads_what_was_sent_meanwhile_only_if_it_was_shared() {
         let events = synced["rooms"]["join"][&room]["timeline"]["events"].as_array().expect("events").clone();
         let synced: Vec<_> = events.iter().filter_map(|event| event["content"]["body"].as_str()).collect();
         assert_eq!(synced, expected, "{visibility}");
+    }
+}
+
+#[tokio::test]
+async fn the_limit_of_a_context_is_one_of_both_sides_together() {
+    let server = Server::start().await;
+    let alice = server.register("alice").await;
+    let room = server.create_room(&alice, json!({})).await;
+    let mut ids = Vec::new();
+    for n in 0..9 {
+        ids.push(server.say(&alice, &room, &n.to_string()).await);
+    }
+    for (limit, before, after) in [("0", 0, 0), ("1", 0, 1), ("2", 1, 1), ("3", 1, 2), ("4", 2, 2)] {
+        let path = server.room(&room, &format!("context/{}?limit={limit}", encode(&ids[4])));
+        let context = server.get(&path).by(&alice).ok().await;
+        assert_eq!(context["event"]["event_id"], ids[4]);
+        let mut older = event_ids(&context["events_before"]);
+        older.reverse();
+        assert_eq!(older, ids[4 - before..4], "{limit}");
+        assert_eq!(event_ids(&context["events_after"]), ids[5..5 + after], "{limit}");
+        // The tokens go on where the context ends, on both sides.
+        let older = server.page_back(&alice, &room, context["start"].as_str(), None).await;
+        assert_eq!(event_ids(&Value::Array(older)).first(), ids[..4 - before].last(), "{limit}");
+        let path = format!("messages?dir=f&limit=1&from={}", context["end"].as_str().expect("a token"));
+        let newer = server.get(&server.room(&room, &path)).by(&alice).ok().await;
+        assert_eq!(event_ids(&newer["chunk"]).first(), ids.get(5 + after), "{limit}");
+    }
+    for limit in ["-1", "x", "1.5"] {
+        let path = server.room(&room, &format!("context/{}?limit={limit}", encode(&ids[4])));
+        server.get(&path).by(&alice).refused(400, "M_INVALID_PARAM").await;
     }
 }
