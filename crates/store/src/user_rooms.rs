@@ -35,12 +35,12 @@ pub async fn of_user(db: &Db, shard: Shard, user_id: &str) -> Result<Vec<UserRoo
     .await
 }
 
-/// How many rooms the user is joined to.
-pub async fn joined(db: &Db, shard: Shard, user_id: &str) -> Result<i64> {
+/// In how many rooms the user has this membership.
+pub async fn count(db: &Db, shard: Shard, user_id: &str, membership: &str) -> Result<i64> {
     let count = db
         .query_opt(
-            "select count(*) from user_room where shard = $1 and user_id = $2 and membership = 'join'",
-            params![shard, user_id],
+            "select count(*) from user_room where shard = $1 and user_id = $2 and membership = $3",
+            params![shard, user_id, membership],
             |row| row.get(0),
         )
         .await?;
@@ -58,12 +58,23 @@ pub async fn changed_since(db: &Db, user_id: &str, room_shard: Shard, pos: i64) 
     .await
 }
 
-/// The membership begins with this commit.
+/// Whether the user asked not to see the room any more.
+pub async fn is_forgotten(db: &Db, shard: Shard, user_id: &str, room_id: &str) -> Result<bool> {
+    let forgotten = db.query_opt(
+        "select forgotten from user_room where shard = $1 and user_id = $2 and room_id = $3",
+        params![shard, user_id, room_id],
+        |row| row.get(0),
+    );
+    Ok(forgotten.await?.unwrap_or(false))
+}
+
+/// The membership begins with this commit. A forgotten room stays so until the user has to do with it again.
 pub fn put(shard: Shard, user_id: &str, room_id: &str, membership: &str) -> Stmt {
     Stmt::new(
         "insert into user_room (shard, user_id, room_id, membership, pos, forgotten) values ($1, $2, $3, $4, $5, 0)
          on conflict (shard, user_id, room_id) do update
-         set membership = excluded.membership, pos = excluded.pos, forgotten = 0",
+         set membership = excluded.membership, pos = excluded.pos,
+           forgotten = case when excluded.membership in ('leave', 'ban') then user_room.forgotten else 0 end",
         params![shard, user_id, room_id, membership, Value::Pos],
     )
 }

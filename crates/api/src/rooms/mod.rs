@@ -15,6 +15,9 @@ use axum::{
     routing::{get, post},
 };
 
+use chat::rooms::membership::Action;
+use moderate::moderate;
+
 use crate::extract::App;
 
 pub(crate) fn routes() -> Router<App> {
@@ -25,10 +28,10 @@ pub(crate) fn routes() -> Router<App> {
         .route("/_matrix/client/v3/knock/{room}", post(knock::knock))
         .route("/_matrix/client/v3/rooms/{room}/leave", post(leave::leave))
         .route("/_matrix/client/v3/rooms/{room}/forget", post(forget::forget))
-        .route("/_matrix/client/v3/rooms/{room}/invite", post(moderate::invite))
-        .route("/_matrix/client/v3/rooms/{room}/kick", post(moderate::kick))
-        .route("/_matrix/client/v3/rooms/{room}/ban", post(moderate::ban))
-        .route("/_matrix/client/v3/rooms/{room}/unban", post(moderate::unban))
+        .route("/_matrix/client/v3/rooms/{room}/invite", post(|c, a, p, b| moderate(Action::Invite, c, a, p, b)))
+        .route("/_matrix/client/v3/rooms/{room}/kick", post(|c, a, p, b| moderate(Action::Kick, c, a, p, b)))
+        .route("/_matrix/client/v3/rooms/{room}/ban", post(|c, a, p, b| moderate(Action::Ban, c, a, p, b)))
+        .route("/_matrix/client/v3/rooms/{room}/unban", post(|c, a, p, b| moderate(Action::Unban, c, a, p, b)))
         .route("/_matrix/client/v3/joined_rooms", get(joined_rooms::joined_rooms))
         .route("/_matrix/client/v3/rooms/{room}/members", get(members::members))
         .route("/_matrix/client/v3/rooms/{room}/joined_members", get(members::joined))

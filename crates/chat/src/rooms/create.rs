@@ -12,8 +12,9 @@ use store::{
 
 use super::{
     auth_rules::{self, Proposed},
+    membership,
     room::Room,
-    send::{Draft, build, check, project},
+    send::{Draft, build, check, named_aliases, project},
 };
 use crate::{Chat, Error, Result, sessions::Session};
 
@@ -85,7 +86,8 @@ pub struct NewRoom {
 ///
 /// # Errors
 /// M_UNSUPPORTED_ROOM_VERSION, M_ROOM_IN_USE (the alias is taken), M_INVALID_PARAM, M_INVALID_ROOM_STATE (the given
-/// state makes no room in which its creator could act).
+/// state makes no room in which its creator could act, or is not allowed), M_BAD_JSON, M_NOT_FOUND (nobody of an invited
+/// name), M_FORBIDDEN (somebody is in too many rooms).
 pub async fn create(chat: &Chat, session: &Session, new: NewRoom) -> Result<Arc<str>> {
     let version = version(&new)?;
     if new.invite.len() > MAX_INVITES || new.initial_state.len() > MAX_INITIAL_STATE {
@@ -94,8 +96,9 @@ pub async fn create(chat: &Chat, session: &Session, new: NewRoom) -> Result<Arc<
     if !new.invite_3pid.is_empty() {
         return Err(Error::invalid("Invitations by e-mail are not possible on this server."));
     }
+    membership::check_room_count(chat, &session.user_id).await?;
     for user in &new.invite {
-        crate::rooms::membership::check_local(chat, user).await?;
+        membership::check_invited(chat, user).await?;
     }
     let alias = new.room_alias_name.as_deref().map(|name| super::directory::alias_of(chat, name)).transpose()?;
     let rules = version.rules().ok_or_else(|| unsupported(version.as_str()))?;
@@ -182,10 +185,7 @@ async fn drafts(
         }
     }
     for state in &new.initial_state {
-        if state.kind == "m.room.create" {
-            return Err(Error::matrix(400, "M_INVALID_ROOM_STATE", "A room is created once: use creation_content."));
-        }
-        drafts.push(Draft::state(&state.kind, &state.state_key, &state.content)?);
+        drafts.push(given_state(chat, creator, state, alias).await?);
     }
     if let Some(name) = &new.name {
         drafts.push(Draft::state("m.room.name", "", &json!({ "name": name }))?);
@@ -204,6 +204,27 @@ async fn drafts(
         drafts.push(Draft::state("m.room.member", user.as_str(), &content)?);
     }
     Ok(drafts)
+}
+
+/// A state event that the creator wrote, held to what it would be held to in a room that exists.
+async fn given_state(chat: &Chat, creator: &UserId, state: &InitialState, alias: Option<&str>) -> Result<Draft> {
+    let refuse = |message: &str| Err(Error::matrix(400, "M_INVALID_ROOM_STATE", message));
+    match state.kind.as_str() {
+        "m.room.create" => return refuse("A room is created once: use creation_content."),
+        "m.room.member" if state.state_key == creator.as_str() => return refuse("Who creates a room is in it."),
+        "m.room.member" => {
+            let content = membership::checked_content(chat, &state.state_key, &state.content).await?;
+            return Draft::state(&state.kind, &state.state_key, &content);
+        }
+        "m.room.canonical_alias"
+            if state.state_key.is_empty()
+                && named_aliases(&state.content)?.iter().any(|named| Some(named.as_str()) != alias) =>
+        {
+            return refuse("The room has no address but the one that room_alias_name gives it.");
+        }
+        _ => {}
+    }
+    Draft::state(&state.kind, &state.state_key, &state.content)
 }
 
 fn power_levels(creator: &UserId, room: &Room, new: &NewRoom, trusted: &[OwnedUserId]) -> Value {

@@ -68,77 +68,50 @@ pub async fn leave(chat: &Chat, user_id: &UserId, room_id: &str, reason: Option<
     set(chat, room_id, user_id, user_id, &content).await
 }
 
-/// Invites somebody.
+/// What one member does to another person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Asks them in.
+    Invite,
+    /// Removes them, or takes an invitation back.
+    Kick,
+    /// Removes them and keeps them out.
+    Ban,
+    /// Lets them come again.
+    Unban,
+}
+
+/// Invites somebody, removes them, bans them, or lifts a ban.
 ///
 /// # Errors
-/// M_FORBIDDEN by the rules, M_NOT_FOUND if there is no such user.
-pub async fn invite(
+/// M_FORBIDDEN by the rules, or if there is nothing to take back; M_NOT_FOUND to invite nobody.
+pub async fn moderate(
     chat: &Chat,
     session: &Session,
     room_id: &str,
+    action: Action,
     user_id: &UserId,
     reason: Option<String>,
 ) -> Result<()> {
-    check_local(chat, user_id).await?;
-    let mut content = chat.member_content(user_id, "invite").await?;
+    let room = chat.room(room_id).await?.ok_or_else(send::not_in_room)?;
+    if !room.is_joined(session.user_id.as_str()) {
+        return Err(send::not_in_room());
+    }
+    let before = room.membership(user_id.as_str());
+    let mut content = match action {
+        Action::Invite => {
+            check_invited(chat, user_id).await?;
+            chat.member_content(user_id, "invite").await?
+        }
+        Action::Kick if !matches!(before, Some("join" | "invite" | "knock")) => {
+            return Err(Error::forbidden("This person is not in the room."));
+        }
+        Action::Unban if before != Some("ban") => return Err(Error::forbidden("This person is not banned.")),
+        Action::Kick | Action::Unban => Map::from_iter([("membership".to_owned(), "leave".into())]),
+        Action::Ban => Map::from_iter([("membership".to_owned(), "ban".into())]),
+    };
     add_reason(&mut content, reason);
     set(chat, room_id, &session.user_id, user_id, &content).await
-}
-
-/// Removes somebody, or takes an invitation back.
-///
-/// # Errors
-/// M_FORBIDDEN by the rules, or if the user is not in the room.
-pub async fn kick(
-    chat: &Chat,
-    session: &Session,
-    room_id: &str,
-    user_id: &UserId,
-    reason: Option<String>,
-) -> Result<()> {
-    let room = chat.room(room_id).await?.ok_or_else(send::not_in_room)?;
-    if !room.is_joined(session.user_id.as_str()) {
-        return Err(send::not_in_room());
-    }
-    if !matches!(room.membership(user_id.as_str()), Some("join" | "invite" | "knock")) {
-        return Err(Error::forbidden("This person is not in the room."));
-    }
-    set_to(chat, session, room_id, user_id, "leave", reason).await
-}
-
-/// Bans somebody: removed, and kept out.
-///
-/// # Errors
-/// M_FORBIDDEN by the rules.
-pub async fn ban(
-    chat: &Chat,
-    session: &Session,
-    room_id: &str,
-    user_id: &UserId,
-    reason: Option<String>,
-) -> Result<()> {
-    set_to(chat, session, room_id, user_id, "ban", reason).await
-}
-
-/// Lifts a ban.
-///
-/// # Errors
-/// M_FORBIDDEN by the rules, or if the user is not banned.
-pub async fn unban(
-    chat: &Chat,
-    session: &Session,
-    room_id: &str,
-    user_id: &UserId,
-    reason: Option<String>,
-) -> Result<()> {
-    let room = chat.room(room_id).await?.ok_or_else(send::not_in_room)?;
-    if !room.is_joined(session.user_id.as_str()) {
-        return Err(send::not_in_room());
-    }
-    if room.membership(user_id.as_str()) != Some("ban") {
-        return Err(Error::forbidden("This person is not banned."));
-    }
-    set_to(chat, session, room_id, user_id, "leave", reason).await
 }
 
 /// Takes a room that one has left off one's lists.
@@ -182,7 +155,11 @@ pub async fn leave_all(chat: &Chat, user_id: &UserId) -> Result<()> {
         active.map(|(room, _)| room.clone()).collect()
     };
     for room_id in rooms {
-        leave(chat, user_id, &room_id, None).await?;
+        match leave(chat, user_id, &room_id, None).await {
+            // Removed meanwhile: there is nothing left to leave.
+            Ok(()) | Err(Error::Forbidden(_)) => {}
+            Err(error) => return Err(error),
+        }
     }
     Ok(())
 }
@@ -223,46 +200,51 @@ pub(crate) async fn checked(
     state_key: &str,
     content: &RawValue,
 ) -> Result<Box<RawValue>> {
-    let bad_json =
-        |error: &dyn std::fmt::Display| Error::matrix(400, "M_BAD_JSON", format!("The content is not valid: {error}."));
-    let mut content: Map<String, Value> = serde_json::from_str(content.get()).map_err(|e| bad_json(&e))?;
-    let user_id = <&UserId>::try_from(state_key).map_err(|e| bad_json(&e))?;
-    content.remove("join_authorised_via_users_server");
-    match content.get("membership").and_then(Value::as_str) {
-        Some("invite") => check_local(chat, user_id).await?,
-        Some("join") if user_id == sender => {
-            let room = chat.room(room_id).await?.ok_or_else(send::not_in_room)?;
-            if !room.is_joined(state_key) {
-                check_room_count(chat, user_id).await?;
-                if let Some(voucher) = voucher(chat, &room, user_id).await? {
-                    content.insert("join_authorised_via_users_server".into(), voucher.as_ref().into());
-                }
+    let mut content = checked_content(chat, state_key, content).await?;
+    if state_key == sender.as_str() && content.get("membership").and_then(Value::as_str) == Some("join") {
+        let room = chat.room(room_id).await?.ok_or_else(send::not_in_room)?;
+        if !room.is_joined(state_key) {
+            check_room_count(chat, sender).await?;
+            if let Some(voucher) = voucher(chat, &room, sender).await? {
+                content.insert("join_authorised_via_users_server".into(), voucher.as_ref().into());
             }
         }
-        _ => {}
     }
     to_raw_value(&content).map_err(|e| bad_json(&e))
 }
 
-async fn check_room_count(chat: &Chat, user_id: &UserId) -> Result<()> {
-    let joined = user_rooms::joined(&chat.db, chat.user_shard(user_id.as_str()), user_id.as_str()).await?;
-    if joined as usize >= chat.config.limits.rooms_per_user {
-        return Err(Error::forbidden("You are a member of too many rooms: leave one first."));
+/// [`checked`], as far as it holds in a room that does not exist yet.
+pub(crate) async fn checked_content(chat: &Chat, state_key: &str, content: &RawValue) -> Result<Map<String, Value>> {
+    let mut content: Map<String, Value> = serde_json::from_str(content.get()).map_err(|e| bad_json(&e))?;
+    let user_id = <&UserId>::try_from(state_key).map_err(|e| bad_json(&e))?;
+    content.remove("join_authorised_via_users_server");
+    if content.get("membership").and_then(Value::as_str) == Some("invite") {
+        check_invited(chat, user_id).await?;
     }
-    Ok(())
+    Ok(content)
 }
 
-async fn set_to(
-    chat: &Chat,
-    session: &Session,
-    room_id: &str,
-    user_id: &UserId,
-    membership: &str,
-    reason: Option<String>,
-) -> Result<()> {
-    let mut content = Map::from_iter([("membership".to_owned(), membership.into())]);
-    add_reason(&mut content, reason);
-    set(chat, room_id, &session.user_id, user_id, &content).await
+fn bad_json(error: &dyn std::fmt::Display) -> Error {
+    Error::matrix(400, "M_BAD_JSON", format!("The content is not valid: {error}."))
+}
+
+/// Refuses who is in as many rooms as one may be.
+pub(crate) async fn check_room_count(chat: &Chat, user_id: &UserId) -> Result<()> {
+    let message = "You are a member of too many rooms: leave one first.";
+    check_count(chat, user_id, "join", message).await
+}
+
+/// Refuses to invite people that this server does not have, and who have as many invitations as one may be in rooms:
+/// each costs their devices memory, and they did not ask for it.
+pub(crate) async fn check_invited(chat: &Chat, user_id: &UserId) -> Result<()> {
+    check_local(chat, user_id).await?;
+    check_count(chat, user_id, "invite", "This person has too many invitations already.").await
+}
+
+async fn check_count(chat: &Chat, user_id: &UserId, membership: &str, message: &str) -> Result<()> {
+    let shard = chat.user_shard(user_id.as_str());
+    let count = user_rooms::count(&chat.db, shard, user_id.as_str(), membership).await?;
+    if count as usize >= chat.config.limits.rooms_per_user { Err(Error::forbidden(message)) } else { Ok(()) }
 }
 
 async fn set(
@@ -284,7 +266,7 @@ fn add_reason(content: &mut Map<String, Value>, reason: Option<String>) {
 }
 
 /// Refuses people that this server does not have: there is no federation.
-pub(crate) async fn check_local(chat: &Chat, user_id: &UserId) -> Result<()> {
+async fn check_local(chat: &Chat, user_id: &UserId) -> Result<()> {
     let local = user_id.server_name() == chat.server_name;
     if local && store::profiles::names(&chat.db, user_id.as_str()).await?.is_some() {
         Ok(())
