@@ -1,8 +1,7 @@
 //! What a user wants to be notified of.
 
-mod actions;
 mod all;
-mod enabled;
+mod part;
 mod rule;
 
 use axum::{Router, routing::get};
@@ -17,6 +16,12 @@ pub(crate) fn routes() -> Router<App> {
             "/_matrix/client/v3/pushrules/global/{kind}/{rule_id}",
             get(rule::get).put(rule::put).delete(rule::delete),
         )
-        .route("/_matrix/client/v3/pushrules/global/{kind}/{rule_id}/enabled", get(enabled::get).put(enabled::put))
-        .route("/_matrix/client/v3/pushrules/global/{kind}/{rule_id}/actions", get(actions::get).put(actions::put))
+        .route(
+            "/_matrix/client/v3/pushrules/global/{kind}/{rule_id}/enabled",
+            get(|chat, auth, path| part::get("enabled", chat, auth, path)).put(part::put_enabled),
+        )
+        .route(
+            "/_matrix/client/v3/pushrules/global/{kind}/{rule_id}/actions",
+            get(|chat, auth, path| part::get("actions", chat, auth, path)).put(part::put_actions),
+        )
 }
