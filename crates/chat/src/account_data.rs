@@ -13,6 +13,8 @@ use crate::{Chat, Error, Result};
 
 /// The largest content, bytes of JSON.
 const MAX: usize = 65_536;
+/// All that one user keeps, bytes: it stands in memory while the user is here.
+const MAX_ALL: usize = 32 * 1024 * 1024;
 /// What the server keeps itself: read and written through endpoints of their own.
 const RESERVED: [&str; 2] = ["m.fully_read", "m.push_rules"];
 
@@ -33,13 +35,24 @@ pub async fn set(chat: &Chat, user_id: &str, room_id: &str, kind: &str, content:
 }
 
 /// Sets account data of any type.
+///
+/// # Errors
+/// M_TOO_LARGE, M_RESOURCE_LIMIT_EXCEEDED.
 pub async fn put(chat: &Chat, user_id: &str, room_id: &str, kind: &str, content: &impl Serialize) -> Result<()> {
     let json = to_raw_value(content).map_err(|e| Error::invalid(e.to_string()))?;
     if json.get().len() > MAX || kind.len() > 255 {
         return Err(Error::matrix(413, "M_TOO_LARGE", "This is too large for account data."));
     }
-    if get(chat, user_id, room_id, kind).await?.is_some_and(|current| current.get() == json.get()) {
+    let (current, all) = {
+        let user = chat.hot_user(user_id).await?;
+        (user.account_data(room_id, kind), user.account_data_bytes())
+    };
+    if current.as_ref().is_some_and(|current| current.get() == json.get()) {
         return Ok(());
+    }
+    if all - current.map_or(0, |current| current.get().len()) + json.get().len() > MAX_ALL {
+        let message = "You keep too much account data on this server already.";
+        return Err(Error::matrix(403, "M_RESOURCE_LIMIT_EXCEEDED", message));
     }
     let shard = chat.user_shard(user_id);
     let commit = Commit {

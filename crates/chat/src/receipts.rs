@@ -39,7 +39,8 @@ impl Kind {
 /// Moves a mark to an event. Marks never move backwards.
 ///
 /// # Errors
-/// M_FORBIDDEN if the user is not in the room, M_NOT_FOUND if the event is not in it.
+/// M_FORBIDDEN if the user is not in the room, M_NOT_FOUND if the event is not in it, M_INVALID_PARAM if the thread's
+/// first event is not.
 pub async fn set(
     chat: &Chat,
     session: &Session,
@@ -52,7 +53,10 @@ pub async fn set(
     if !room.is_joined(session.user_id.as_str()) {
         return Err(send::not_in_room());
     }
-    if thread.is_some_and(|thread| thread.is_empty() || thread.len() > 255) {
+    // Anything else would be kept as a thread of its own, for ever.
+    if let Some(thread) = thread.filter(|thread| *thread != "main")
+        && find(chat, &room, thread).await?.is_none()
+    {
         return Err(Error::invalid("`thread_id` is \"main\" or the id of a thread's first event."));
     }
     let unknown = || Error::not_found("There is no such message in this room.");

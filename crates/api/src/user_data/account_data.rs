@@ -43,7 +43,8 @@ async fn read(
     content.map(Json).ok_or_else(|| ApiError::not_found("There is no account data of this type."))
 }
 
-/// Sets the user's global account data of a type. M_FORBIDDEN for another user, M_BAD_JSON, M_TOO_LARGE.
+/// Sets the user's global account data of a type. M_FORBIDDEN for another user, M_BAD_JSON, M_TOO_LARGE,
+/// M_RESOURCE_LIMIT_EXCEEDED.
 pub(crate) async fn put(
     State(chat): State<App>,
     Auth(session): Auth,

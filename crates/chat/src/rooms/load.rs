@@ -7,7 +7,7 @@ use ruma::RoomVersionId;
 use store::{events, receipts, rooms};
 
 use super::room::Room;
-use crate::{Chat, Error, Result, sync::hub::Hub};
+use crate::{Chat, Error, Result, sync::hub::Hub, turns::Turns};
 
 /// Events read into a fresh room's ring.
 const RECENT: i64 = 128;
@@ -19,7 +19,7 @@ const IDLE_MS: i64 = 600_000;
 pub(crate) struct Rooms {
     loaded: DashMap<Arc<str>, Arc<Room>>,
     /// One load at a time per room.
-    loading: DashMap<Arc<str>, Arc<tokio::sync::Mutex<()>>>,
+    loading: Turns,
 }
 
 impl Rooms {
@@ -43,15 +43,11 @@ impl Chat {
             return Ok(Some(room));
         }
         let key: Arc<str> = room_id.into();
-        let lock = self.rooms.loading.entry(key.clone()).or_default().clone();
-        let guard = lock.lock().await;
-        let room = match self.rooms.peek(room_id) {
+        let _turn = self.rooms.loading.take(&key).await;
+        match self.rooms.peek(room_id) {
             Some(room) => Ok(Some(room)),
             None => load(self, &key).await,
-        };
-        drop(guard);
-        self.rooms.loading.remove_if(&key, |_, lock| Arc::strong_count(lock) <= 2);
-        room
+        }
     }
 }
 

@@ -153,6 +153,13 @@ impl HotUser {
     pub(crate) fn account_data(&self, room_id: &str, kind: &str) -> Option<Arc<RawValue>> {
         self.inner.lock().account_data.get(room_id)?.get(kind).map(|data| data.json.clone())
     }
+
+    /// How much memory the user's account data takes, bytes, about.
+    pub(crate) fn account_data_bytes(&self) -> usize {
+        const KEYS: usize = 512;
+        let inner = self.inner.lock();
+        inner.account_data.values().flat_map(HashMap::values).map(|data| data.json.get().len() + KEYS).sum()
+    }
 }
 
 impl Inner {
