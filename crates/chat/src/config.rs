@@ -22,6 +22,8 @@ pub struct Config {
     pub user_directory: UserDirectory,
     /// Presence.
     pub presence: Presence,
+    /// The stream over a WebSocket.
+    pub websocket: WebSocket,
     /// Sizes.
     pub limits: Limits,
     /// Files that people share.
@@ -158,13 +160,31 @@ impl Default for Presence {
     }
 }
 
+/// The stream over a WebSocket.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WebSocket {
+    /// How long a client has to say who it is, milliseconds.
+    pub auth_timeout_ms: u64,
+    /// How often the server asks whether the client is there, milliseconds.
+    pub ping_ms: u64,
+    /// How long a silent client is kept, milliseconds.
+    pub silence_ms: u64,
+}
+
+impl Default for WebSocket {
+    fn default() -> Self {
+        Self { auth_timeout_ms: 10_000, ping_ms: 30_000, silence_ms: 90_000 }
+    }
+}
+
 /// Sizes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// The largest upload, bytes.
     pub upload_bytes: u64,
-    /// The rooms a person may be a member of.
+    /// The rooms a person may be a member of, and the invitations one may have beside them.
     pub rooms_per_user: usize,
 }
 

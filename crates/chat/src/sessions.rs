@@ -1,8 +1,11 @@
 //! Who a request speaks for: access tokens, looked up by their hash and remembered while they are in use.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use dashmap::DashMap;
@@ -65,7 +68,21 @@ pub fn hash(token: &str) -> TokenHash {
 /// # Errors
 /// M_UNKNOWN_TOKEN (401) if there is none, [`Error::SoftLogout`] if it has expired.
 pub async fn authenticate(chat: &Chat, token: &str) -> Result<Arc<Session>> {
-    let hash = hash(token);
+    of_token(chat, hash(token)).await
+}
+
+/// Completes when the session's access token ends; never if it does not.
+pub async fn expired(chat: &Chat, session: &Session) {
+    let Some(expires) = session.expires_ts else { return std::future::pending().await };
+    while let Ok(left) = u64::try_from(expires - chat.env.now())
+        && left > 0
+    {
+        tokio::time::sleep(Duration::from_millis(left)).await;
+    }
+}
+
+/// [`authenticate`] by the token's hash.
+pub(crate) async fn of_token(chat: &Chat, hash: TokenHash) -> Result<Arc<Session>> {
     let session = match chat.sessions.get(&hash) {
         Some(session) => session,
         None => load(chat, hash).await?,
@@ -248,8 +265,6 @@ impl Cache {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use ruma::user_id;
 
     use super::*;

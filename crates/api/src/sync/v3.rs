@@ -36,7 +36,7 @@ fn online() -> State {
 
 /// What is new since a token, waiting for it up to `timeout` milliseconds. Client-Server API, "Syncing".
 ///
-/// M_INVALID_PARAM for a token, filter or presence that is none.
+/// M_INVALID_PARAM for a token, filter or presence that is none. M_UNKNOWN_TOKEN also if the access token ends meanwhile.
 pub(crate) async fn sync(
     axum::extract::State(chat): axum::extract::State<App>,
     Auth(session): Auth,
@@ -51,6 +51,7 @@ pub(crate) async fn sync(
     follower.seen(set_presence);
     let deadline = tokio::time::Instant::now() + Duration::from_millis(timeout.min(MAX_TIMEOUT_MS));
     let waits = timeout > 0 && request.since.is_some() && !full_state;
+    let mut expired = std::pin::pin!(chat::sessions::expired(&chat, &session));
     let mut shutdown = chat.shutdown.subscribe();
     loop {
         let mut news = std::pin::pin!(follower.news());
@@ -68,6 +69,7 @@ pub(crate) async fn sync(
         tokio::select! {
             () = news => {}
             () = tokio::time::sleep_until(deadline) => {}
+            () = &mut expired => return Err(chat::Error::SoftLogout.into()),
             _ = shutdown.changed() => {}
         }
     }

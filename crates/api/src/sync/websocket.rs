@@ -28,12 +28,6 @@ use crate::{
 const MAX_FRAME: usize = 256 * 1024;
 /// Buffers per socket, bytes: an idle one must cost little.
 const BUFFER: usize = 2048;
-/// How long a client has to say who it is.
-const AUTH_TIMEOUT: Duration = Duration::from_secs(10);
-/// How often the server asks whether the client is there.
-const PING: Duration = Duration::from_secs(30);
-/// How long a silent client is kept.
-const SILENCE: Duration = Duration::from_secs(90);
 /// How long one frame may take to be written.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Requests of one socket that are under way at once; more wait in the client.
@@ -99,7 +93,14 @@ async fn open(chat: &App, session: &Arc<Session>, parameters: &Parameters) -> Ap
 
 /// Waits for the frame that says who the client is.
 async fn unauthenticated(chat: App, mut socket: WebSocket) {
-    let first = match timeout(AUTH_TIMEOUT, socket.recv()).await {
+    let mut shutdown = chat.shutdown.subscribe();
+    let patience = Duration::from_millis(chat.config.websocket.auth_timeout_ms);
+    let first = tokio::select! {
+        first = timeout(patience, socket.recv()) => Some(first),
+        _ = shutdown.changed() => None,
+    };
+    let Some(first) = first else { return end(socket, close::GOING_AWAY, STOPPING).await };
+    let first = match first {
         Err(_) => return end(socket, close::TIMEOUT, "no authentication in time").await,
         Ok(Some(Ok(Message::Text(text)))) => text,
         Ok(Some(Err(error))) if is_too_large(&error) => return end(socket, close::TOO_LARGE, TOO_LARGE).await,
@@ -148,8 +149,12 @@ enum End {
 async fn run(chat: App, mut socket: WebSocket, request: changes::Request, presence: Option<presence::State>) {
     // Held until the goodbye is sent: the server waits for it before it ends.
     let _open = chat.shutdown.subscribe();
-    let Ok(follower) = changes::Follower::new(Arc::clone(&chat), &request.session).await else {
-        return end(socket, close::GOING_AWAY, "the server cannot read your data").await;
+    let follower = match changes::Follower::new(Arc::clone(&chat), &request.session).await {
+        Ok(follower) => follower,
+        Err(chat::Error::Store(_)) => {
+            return end(socket, close::GOING_AWAY, "the server cannot read your data").await;
+        }
+        Err(_) => return end(socket, close::UNAUTHORIZED, "signed out").await,
     };
     let why = serve(&chat, &mut socket, request, &follower, presence).await;
     follower.disconnected();
@@ -173,12 +178,15 @@ async fn serve(
     }
     let mut shutdown = chat.shutdown.subscribe();
     if *shutdown.borrow() {
-        return End::Close(close::GOING_AWAY, "the server is stopping");
+        return End::Close(close::GOING_AWAY, STOPPING);
     }
+    let times = &chat.config.websocket;
+    let (every, silence) = (Duration::from_millis(times.ping_ms.max(1)), Duration::from_millis(times.silence_ms));
+    let mut expired = std::pin::pin!(chat::sessions::expired(chat, &session));
     let mut presence = presence.unwrap_or(presence::State::Online);
     let mut calls = FuturesUnordered::new();
     let mut heard = Instant::now();
-    let mut ping = tokio::time::interval_at(heard + PING, PING);
+    let mut ping = tokio::time::interval_at(heard + every, every);
     let mut first = true;
     follower.seen(presence);
     loop {
@@ -227,22 +235,20 @@ async fn serve(
                     }
                 }
                 _ = ping.tick() => {
-                    let expired = session.expires_ts.is_some_and(|expires| expires <= chat.env.now());
-                    if expired {
-                        return End::Close(close::UNAUTHORIZED, "the access token has expired");
-                    }
-                    if heard.elapsed() > SILENCE || send(socket, Message::Ping(Vec::new().into())).await.is_err() {
+                    if heard.elapsed() > silence || send(socket, Message::Ping(Vec::new().into())).await.is_err() {
                         return End::Lost;
                     }
                     follower.seen(presence);
                 }
-                _ = shutdown.changed() => return End::Close(close::GOING_AWAY, "the server is stopping"),
+                () = &mut expired => return End::Close(close::UNAUTHORIZED, "the access token has expired"),
+                _ = shutdown.changed() => return End::Close(close::GOING_AWAY, STOPPING),
             }
         }
     }
 }
 
 const TOO_LARGE: &str = "a frame may have 256 KiB";
+const STOPPING: &str = "the server is stopping";
 
 fn is_too_large(error: &axum::Error) -> bool {
     use std::error::Error;
