@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use dashmap::DashMap;
 use serde::{Deserialize, Serialize};
+use store::accounts::directory;
 
 use crate::{Chat, Error, Result, sessions::Session, sync::user::HotUser};
 
@@ -124,15 +125,14 @@ pub async fn set(chat: &Chat, session: &Session, state: State, status: Option<St
 /// Somebody's presence, for people who share a room.
 ///
 /// # Errors
-/// M_FORBIDDEN if they share none.
+/// M_NOT_FOUND if there is nobody of this name, M_FORBIDDEN if they share none.
 pub async fn get(chat: &Chat, session: &Session, user_id: &str) -> Result<PresenceEvent> {
     let who: Arc<str> = user_id.into();
     if session.user_id != user_id {
-        let mine = chat.hot_user(session.user_id.as_str()).await?;
-        let theirs = chat.hot_user(user_id).await?;
-        let rooms: Vec<_> = joined(&mine);
-        let other = theirs.inner.lock();
-        if !rooms.iter().any(|room| other.rooms.get(room).is_some_and(|tie| tie.membership == "join")) {
+        if store::profiles::names(&chat.db, user_id).await?.is_none() {
+            return Err(Error::not_found("There is nobody of this name."));
+        }
+        if !share_a_room(chat, session.user_id.as_str(), user_id).await? {
             return Err(Error::forbidden("You share no room with this person."));
         }
     }
@@ -146,7 +146,23 @@ pub async fn get(chat: &Chat, session: &Session, user_id: &str) -> Result<Presen
     Ok(chat.presence.event(&who, chat.env.now()).unwrap_or(nothing))
 }
 
-fn joined(user: &HotUser) -> Vec<Arc<str>> {
+async fn share_a_room(chat: &Chat, one: &str, other: &str) -> Result<bool> {
+    let (of_one, of_other) = (chat.user_shard(one), chat.user_shard(other));
+    Ok(directory::share_a_room(&chat.db, (of_one, one), (of_other, other)).await?)
+}
+
+/// Whether the user, who is in `rooms`, shares one of them with `other`.
+pub(crate) async fn meets(chat: &Chat, user_id: &str, rooms: &[Arc<str>], other: &Arc<str>) -> Result<bool> {
+    if user_id == other.as_ref() {
+        return Ok(true);
+    }
+    let Some(other) = chat.hub.peek(other) else { return share_a_room(chat, user_id, other).await };
+    let inner = other.inner.lock();
+    Ok(rooms.iter().any(|room| inner.rooms.get(room).is_some_and(|tie| tie.membership == "join")))
+}
+
+/// The rooms that the user is in.
+pub(crate) fn joined(user: &HotUser) -> Vec<Arc<str>> {
     let inner = user.inner.lock();
     inner.rooms.iter().filter(|(_, tie)| tie.membership == "join").map(|(room, _)| room.clone()).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Chat, Error, Result, Room, sessions::Session};
+use crate::{Chat, Error, Result, Room, rooms::room::Inner, sessions::Session};
 
 /// The longest that one notice lasts, milliseconds.
 const MAX_MS: i64 = 120_000;
@@ -15,10 +15,17 @@ impl Room {
     /// Who is typing at `now`.
     pub(crate) fn typing(&self, now: i64) -> Vec<Arc<str>> {
         let inner = self.inner.read();
-        let mut users: Vec<_> =
-            inner.typing.iter().filter(|(_, until)| **until > now).map(|(user, _)| user.clone()).collect();
+        let typing = inner.typing.iter().filter(|(user, until)| inner.types(user, **until, now));
+        let mut users: Vec<_> = typing.map(|(user, _)| user.clone()).collect();
         users.sort();
         users
+    }
+}
+
+impl Inner {
+    /// Whether a notice still counts: its time is not over, and the user has not left.
+    fn types(&self, user_id: &str, until: i64, now: i64) -> bool {
+        until > now && self.membership(user_id) == Some("join")
     }
 }
 
@@ -62,7 +69,7 @@ fn tell(chat: &Chat, room: &Room) {
     }
 }
 
-/// Ends what has run out. Called every second or so.
+/// Ends what has run out, and what people did who left. Called every second or so.
 pub(crate) fn expire(chat: &Chat, now: i64) {
     let rooms: Vec<_> = chat.typing_rooms.iter().map(|entry| entry.key().clone()).collect();
     for room_id in rooms {
@@ -72,8 +79,10 @@ pub(crate) fn expire(chat: &Chat, now: i64) {
         };
         let (ended, empty) = {
             let mut inner = room.inner.write();
-            let before = inner.typing.len();
-            inner.typing.retain(|_, until| *until > now);
+            let mut typing = std::mem::take(&mut inner.typing);
+            let before = typing.len();
+            typing.retain(|user, until| inner.types(user, *until, now));
+            inner.typing = typing;
             (inner.typing.len() < before, inner.typing.is_empty())
         };
         if ended {

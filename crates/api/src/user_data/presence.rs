@@ -14,7 +14,8 @@ use crate::{
     sync::PresenceContent,
 };
 
-/// Somebody's presence. Client-Server API, "Presence". M_FORBIDDEN for people who share no room.
+/// Somebody's presence. Client-Server API, "Presence". M_NOT_FOUND for nobody, M_FORBIDDEN for
+/// people who share no room.
 pub(crate) async fn get(
     State(chat): State<App>,
     Auth(session): Auth,

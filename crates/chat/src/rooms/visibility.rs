@@ -3,7 +3,7 @@
 //! Client-Server API, "Room History Visibility": decided per event by the history visibility and the user's membership
 //! at that point, both of which are state, so their history is all that is needed.
 
-use store::{log::Event, rooms};
+use store::{log::Event, rooms, user_rooms};
 
 use super::room::{Room, content_as, membership_of};
 use crate::{Chat, Result};
@@ -31,8 +31,12 @@ pub(crate) async fn view(chat: &Chat, room: &Room, user_id: &str) -> Result<View
     let setting = room.state("m.room.history_visibility", "");
     // Nearly always both were set once, and are in memory: an event that replaced nothing is its own history.
     let only = |event: &Event| !event.json.get().contains("\"replaces_state\"");
+    let left = member.as_ref().is_some_and(|event| matches!(membership_of(event), "leave" | "ban"));
+    let forgotten = left && user_rooms::is_forgotten(&chat.db, chat.user_shard(user_id), user_id, &room.id).await?;
     let membership = match &member {
         None => Vec::new(),
+        // Who forgot a room reads no more of it than a stranger. Client-Server API, "Leaving rooms".
+        Some(_) if forgotten => Vec::new(),
         Some(event) if only(event) => vec![(event.seq, membership_of(event))],
         Some(_) => {
             history("m.room.member", user_id).await?.iter().map(|event| (event.seq, membership_of(event))).collect()

@@ -20,8 +20,7 @@ use crate::{
     filters::Filter,
     presence::{self, PresenceEvent},
     push_rules::{self, Quiet},
-    rooms::room::membership_of,
-    sessions::Session,
+    sessions::{self, Session},
 };
 
 /// To-device messages in one answer.
@@ -112,7 +111,7 @@ pub async fn changes(chat: &Chat, user: &HotUser, request: &Request) -> Result<C
     if since.is_none() && request.filter.account_data.admits(push_rules::TYPE, None) {
         default_push_rules(chat, request, &mut answer).await?;
     }
-    answer.presence = presence_events(chat, &snapshot, clock, request, &answer.joined);
+    answer.presence = presence_events(chat, user, &snapshot, clock, request).await?;
     to_device(chat, user, request, &mut answer).await?;
     Ok(answer)
 }
@@ -269,48 +268,34 @@ async fn default_push_rules(chat: &Chat, request: &Request, answer: &mut Changes
     Ok(())
 }
 
-fn presence_events(
+async fn presence_events(
     chat: &Chat,
+    user: &HotUser,
     snapshot: &Snapshot,
     clock: Option<u64>,
     request: &Request,
-    joined: &[(Arc<str>, JoinedRoom)],
-) -> Vec<PresenceEvent> {
+) -> Result<Vec<PresenceEvent>> {
     let filter = &request.filter.presence;
-    if !filter.admits("m.presence", None) {
-        return Vec::new();
+    if !filter.admits("m.presence", None) || clock.is_some() && snapshot.presence.is_empty() {
+        return Ok(Vec::new());
     }
     let now = chat.env.now();
-    let whom: Vec<Arc<str>> = match clock {
+    let rooms = presence::joined(user);
+    let mut whom: Vec<Arc<str>> = Vec::new();
+    match clock {
         Some(_) => {
-            let mut changed = snapshot.presence.clone();
-            changed.extend(met(chat, request, joined));
-            changed.into_iter().collect()
+            for other in &snapshot.presence {
+                // Who was met when it changed may be a stranger by now.
+                if presence::meets(chat, &user.id, &rooms, other).await? {
+                    whom.push(other.clone());
+                }
+            }
         }
         // A client that knows nothing yet is told of everyone who is here.
-        None => chat.presence.visible_to(chat, snapshot.rooms.iter().map(|(room, _)| room)),
-    };
-    whom.iter()
-        .filter(|user| filter.admits("m.presence", Some(user)))
-        .filter_map(|u| chat.presence.event(u, now))
-        .collect()
-}
-
-/// People who share a room with the user only now: whose presence did not change, but was nobody's business before.
-fn met(chat: &Chat, request: &Request, joined: &[(Arc<str>, JoinedRoom)]) -> Vec<Arc<str>> {
-    let entered = joined.iter().filter(|(_, room)| room.entered).map(|(room_id, _)| room_id);
-    let mut met = chat.presence.visible_to(chat, entered);
-    for (room_id, room) in joined.iter().filter(|(_, room)| !room.entered) {
-        let members = room.timeline.events.iter().filter(|event| event.kind.as_ref() == "m.room.member");
-        let joins = members.filter(|event| membership_of(event) == "join").filter_map(|event| event.state_key.clone());
-        let mut joins = joins.peekable();
-        if joins.peek().is_some() {
-            let here = chat.presence.visible_to(chat, std::iter::once(room_id));
-            met.extend(joins.filter(|user| here.contains(user)));
-        }
+        None => whom = chat.presence.visible_to(chat, rooms.iter()),
     }
-    met.retain(|user| user.as_ref() != request.session.user_id.as_str());
-    met
+    let admitted = whom.iter().filter(|user| filter.admits("m.presence", Some(user)));
+    Ok(admitted.filter_map(|user| chat.presence.event(user, now)).collect())
 }
 
 async fn to_device(chat: &Chat, user: &HotUser, request: &Request, answer: &mut Changes) -> Result<()> {
@@ -361,9 +346,14 @@ pub struct Follower {
 
 impl Follower {
     /// Starts to follow.
+    ///
+    /// # Errors
+    /// As [`sessions::authenticate`], if the device was signed out meanwhile.
     pub async fn new(chat: Arc<Chat>, session: &Session) -> Result<Self> {
         let user = chat.hot_user(session.user_id.as_str()).await?;
         let started = user.inner.lock().clock;
+        // A sign-out ends the session before it marks the user in memory: one that came before `started` is seen here.
+        sessions::of_token(&chat, session.token_hash).await?;
         Ok(Self { user, chat, started })
     }
 

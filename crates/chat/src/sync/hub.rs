@@ -27,6 +27,7 @@ use crate::{
         Rooms,
         room::{Room, membership_of},
     },
+    turns::Turns,
 };
 
 /// Records kept per shard.
@@ -42,7 +43,7 @@ pub struct Hub {
     pub(crate) users: DashMap<Arc<str>, Arc<HotUser>>,
     /// The users in memory who are joined to a room.
     audience: DashMap<Arc<str>, Vec<Arc<HotUser>>>,
-    loading: DashMap<Arc<str>, Arc<tokio::sync::Mutex<()>>>,
+    loading: Turns,
     /// In rooms with more people than this nobody is told who is here.
     presence_limit: usize,
 }
@@ -64,7 +65,7 @@ impl Hub {
             cursors: heads.iter().map(|head| AtomicI64::new(*head)).collect(),
             users: DashMap::new(),
             audience: DashMap::new(),
-            loading: DashMap::new(),
+            loading: Turns::default(),
             presence_limit,
         }
     }
@@ -80,9 +81,8 @@ impl Hub {
     }
 
     /// Takes in new records of one shard, in order. Called by the store.
-    pub(crate) fn follow(&self, rooms: &Rooms, records: &[Arc<Record>]) -> Vec<(Arc<str>, Arc<str>)> {
+    pub(crate) fn follow(&self, rooms: &Rooms, records: &[Arc<Record>]) {
         let mut woken: Vec<Arc<HotUser>> = Vec::new();
-        let mut gone = Vec::new();
         let mut changed: Vec<Arc<str>> = Vec::new();
         for record in records {
             let Some(tail) = self.tails.get(record.shard as usize) else { continue };
@@ -101,14 +101,13 @@ impl Hub {
                 }
                 tail.rooms.insert(room_id.clone(), record.pos);
             }
-            self.apply_to_users(record, &mut woken, &mut gone);
+            self.apply_to_users(record, &mut woken);
             tail.push(record.clone());
             self.cursors[record.shard as usize].store(record.pos, Ordering::Release);
         }
         woken.sort_unstable_by_key(|user| Arc::as_ptr(user).addr());
         woken.dedup_by(|a, b| Arc::ptr_eq(a, b));
         woken.iter().for_each(|user| user.wake());
-        gone
     }
 
     pub(crate) fn apply_to_room(room: &Room, record: &Record) {
@@ -127,7 +126,7 @@ impl Hub {
         }
     }
 
-    fn apply_to_users(&self, record: &Record, woken: &mut Vec<Arc<HotUser>>, gone: &mut Vec<(Arc<str>, Arc<str>)>) {
+    fn apply_to_users(&self, record: &Record, woken: &mut Vec<Arc<HotUser>>) {
         for event in record.events.iter().filter(|event| event.kind.as_ref() == "m.room.member") {
             let user = event.state_key.as_ref().and_then(|user_id| self.peek(user_id));
             if let Some(user) = user {
@@ -139,11 +138,8 @@ impl Hub {
             let user_id = match change {
                 Change::AccountData { user_id, .. }
                 | Change::ToDevice { user_id, .. }
-                | Change::Forgotten { user_id, .. } => user_id,
-                Change::DeviceGone { user_id, device_id } => {
-                    gone.push((user_id.clone(), device_id.clone()));
-                    user_id
-                }
+                | Change::Forgotten { user_id, .. }
+                | Change::DeviceGone { user_id, .. } => user_id,
                 Change::Receipt(_) | Change::Redacted { .. } => continue,
             };
             if let Some(user) = self.peek(user_id) {
@@ -163,7 +159,8 @@ impl Hub {
         }
         let joined_before = before.is_some_and(|tie| tie.membership == "join");
         if before.is_none_or(|tie| tie.membership != membership) {
-            inner.rooms.insert(event.room_id.clone(), Tie { membership, pos: event.pos, forgotten: false });
+            let forgotten = before.is_some_and(|tie| tie.forgotten) && matches!(membership, "leave" | "ban");
+            inner.rooms.insert(event.room_id.clone(), Tie { membership, pos: event.pos, forgotten });
         }
         inner.touch(&event.room_id, (shard, event.pos));
         drop(inner);
@@ -347,15 +344,12 @@ impl Chat {
             return Ok(UserGuard::new(user, self.env.now()));
         }
         let key: Arc<str> = user_id.into();
-        let lock = self.hub.loading.entry(key.clone()).or_default().clone();
-        let guard = lock.lock().await;
+        let _turn = self.hub.loading.take(&key).await;
         let user = match self.hub.peek(user_id) {
-            Some(user) => Ok(user),
-            None => load(self, &key).await,
+            Some(user) => user,
+            None => load(self, &key).await?,
         };
-        drop(guard);
-        self.hub.loading.remove_if(&key, |_, lock| Arc::strong_count(lock) <= 2);
-        Ok(UserGuard::new(user?, self.env.now()))
+        Ok(UserGuard::new(user, self.env.now()))
     }
 }
 

@@ -70,8 +70,6 @@ pub struct JoinedRoom {
     pub account_data: Vec<(Arc<str>, Arc<RawValue>)>,
     /// Unread messages and unread mentions.
     pub unread: (i64, i64),
-    /// Whether the user came into the room meanwhile.
-    pub entered: bool,
     /// Whether anything is new.
     pub any: bool,
 }
@@ -138,7 +136,6 @@ pub(crate) async fn joined(span: &Span<'_>, room: &Room) -> Result<JoinedRoom> {
         state: admitted(state, &span.filter.room.state, &room.id),
         receipts,
         unread: inner.unread(span.user_id),
-        entered: span.fresh,
         timeline,
         any,
         ..JoinedRoom::default()

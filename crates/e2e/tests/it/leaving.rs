@@ -176,3 +176,83 @@ async fn who_ends_the_account_leaves_and_a_changed_name_shows() {
     let event = &gone["rooms"]["join"][&room]["timeline"]["events"][0];
     assert_eq!((&event["content"]["membership"], &event["state_key"]), (&json!("leave"), &json!(bob.id)));
 }
+
+/// Who is typing, by the newest answer that says so.
+fn typing(synced: &Value, room: &str) -> Option<Value> {
+    let events = synced["rooms"]["join"][room]["ephemeral"]["events"].as_array()?;
+    Some(events.iter().rfind(|event| event["type"] == "m.typing")?["content"]["user_ids"].clone())
+}
+
+#[tokio::test]
+async fn who_is_gone_does_not_type() {
+    let server = Server::start().await;
+    let alice = server.register("alice").await;
+    for how in ["leave", "kick", "ban"] {
+        let bob = server.register(&format!("bob-{how}")).await;
+        let room = server.public_room(&alice, &[&bob]).await;
+        let since = server.sync(&alice, None).await["next_batch"].clone();
+        let path = server.room(&room, &format!("typing/{}", bob.id));
+        server.put(&path, json!({ "typing": true, "timeout": 100_000 })).by(&bob).ok().await;
+        let synced = server.sync(&alice, Some(&since)).await;
+        assert_eq!(typing(&synced, &room), Some(json!([bob.id])));
+        match how {
+            "leave" => server.leave(&bob, &room).await,
+            _ => server.moderate(&alice, &room, how, &bob).await,
+        }
+        assert_eq!(typing(&server.sync(&alice, None).await, &room).unwrap_or(json!([])), json!([]), "{how}");
+        // Who knew that he typed is told that he does not, without waiting for the notice to run out.
+        let (mut since, mut told) = (synced["next_batch"].clone(), None);
+        for _ in 0..3 {
+            let synced = server.sync_with(&alice, Some(&since), "timeout=5000").await;
+            since = synced["next_batch"].clone();
+            told = typing(&synced, &room).or(told);
+            if told == Some(json!([])) {
+                break;
+            }
+        }
+        assert_eq!(told, Some(json!([])), "{how}");
+    }
+}
+
+#[tokio::test]
+async fn a_forgotten_room_stays_so_until_its_user_has_to_do_with_it_again() {
+    let server = Server::start().await;
+    let (alice, bob) = (server.register("alice").await, server.register("bob").await);
+    let room = server.public_room(&alice, &[&bob]).await;
+    let said = server.say(&alice, &room, "while he was in").await;
+    let start = server.sync(&bob, None).await["next_batch"].clone();
+    let all = format!("filter={}", encode(r#"{"room":{"include_leave":true}}"#));
+    server.moderate(&alice, &room, "ban", &bob).await;
+    assert!(server.sync(&bob, Some(&start)).await["rooms"]["leave"].get(&room).is_some());
+    server.post(&server.room(&room, "forget"), json!({})).by(&bob).ok().await;
+    let since = server.sync(&bob, None).await["next_batch"].clone();
+    server.moderate(&alice, &room, "unban", &bob).await;
+    server.moderate(&alice, &room, "ban", &bob).await;
+    server.moderate(&alice, &room, "unban", &bob).await;
+    let hidden = async |server: &Server| {
+        for synced in [
+            server.sync(&bob, Some(&since)).await,
+            server.sync(&bob, Some(&start)).await,
+            server.sync_with(&bob, None, &all).await,
+            server.sync_with(&bob, Some(&since), "full_state=true").await,
+        ] {
+            assert_eq!(synced.get("rooms"), None);
+        }
+        for path in ["messages?dir=b", "state", "members", "state/m.room.create", "aliases"] {
+            server.get(&server.room(&room, path)).by(&bob).refused(403, "M_FORBIDDEN").await;
+        }
+        for path in ["event", "context"] {
+            let path = server.room(&room, &format!("{path}/{}", encode(&said)));
+            server.get(&path).by(&bob).refused(404, "M_NOT_FOUND").await;
+        }
+    };
+    hidden(&server).await;
+    let server = server.restart().await;
+    hidden(&server).await;
+    server.moderate(&alice, &room, "invite", &bob).await;
+    assert!(server.sync(&bob, Some(&since)).await["rooms"]["invite"].get(&room).is_some());
+    server.join(&bob, &room).await;
+    assert!(event_ids(&Value::Array(server.history(&bob, &room).await)).contains(&said));
+    let server = server.restart().await;
+    assert!(server.sync(&bob, None).await["rooms"]["join"].get(&room).is_some());
+}
