@@ -23,6 +23,7 @@ pub mod rooms;
 pub mod sessions;
 pub mod sync;
 pub mod to_device;
+mod turns;
 pub mod typing;
 pub mod uia;
 pub mod user_directory;
@@ -87,9 +88,12 @@ impl Chat {
         let follower = {
             let (hub, rooms, sessions) = (hub.clone(), rooms.clone(), sessions.clone());
             move |records: &[Arc<store::log::Record>]| {
-                for (user_id, device_id) in hub.follow(&rooms, records) {
-                    sessions.forget_device(&user_id, &device_id);
+                for change in records.iter().flat_map(|record| &record.changes) {
+                    if let store::log::Change::DeviceGone { user_id, device_id } = change {
+                        sessions.forget_device(user_id, device_id);
+                    }
                 }
+                hub.follow(&rooms, records);
             }
         };
         if db.follow(Box::new(follower)).await? != hub.cursors() {
@@ -117,6 +121,7 @@ impl Chat {
         });
         media::start_sweeping(&chat);
         tokio::spawn(housekeeping::run(Arc::downgrade(&chat)));
+        tokio::spawn(accounts::finish_deactivations(chat.clone()));
         Ok(chat)
     }
 

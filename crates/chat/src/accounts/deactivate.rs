@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ruma::UserId;
 use serde::Deserialize;
 use store::accounts::users;
 
@@ -21,7 +22,9 @@ pub struct Deactivation {
     erase: bool,
 }
 
-/// Leaves all rooms, signs all devices out and closes the account, when the password was shown. The name stays taken.
+/// Closes the account, signs all devices out and leaves all rooms, when the password was shown. The name stays taken.
+///
+/// The first is one commit; then nobody can come in any more, and what a crash leaves to do is done at the next start.
 ///
 /// # Errors
 /// [`crate::Error::Challenge`]. After any other error the account is still in use, and the user can try again.
@@ -30,14 +33,32 @@ pub async fn deactivate(chat: &Arc<Chat>, session: &Session, body: Deactivation)
     let (chat, user_id) = (chat.clone(), session.user_id.clone());
     // In a task of its own: a client that hangs up does not leave it half done.
     let closing = tokio::spawn(async move {
-        membership::leave_all(&chat, &user_id).await?;
         let mut writes = vec![users::deactivate(user_id.as_str())];
         if body.erase {
             writes.extend(users::erase(chat.user_shard(user_id.as_str()), user_id.as_str()));
         }
         devices::remove(&chat, &user_id, Gone::All, writes).await?;
         uia::finish(&chat, &authorized);
+        leave_rooms(&chat, &user_id).await;
         Ok(())
     });
     closing.await.map_err(|_| Error::Store(store::Error::Closed))?
+}
+
+/// Leaves the rooms of accounts that were closed when the server stopped or the disk was full.
+pub(crate) async fn finish_deactivations(chat: Arc<Chat>) {
+    let closed = match users::deactivated_in_rooms(&chat.db).await {
+        Ok(closed) => closed,
+        Err(error) => return tracing::warn!(name: "accounts.deactivate", %error, "closed accounts cannot be read"),
+    };
+    for user_id in closed.iter().filter_map(|id| <&UserId>::try_from(id.as_str()).ok()) {
+        leave_rooms(&chat, user_id).await;
+    }
+}
+
+async fn leave_rooms(chat: &Chat, user_id: &UserId) {
+    if let Err(error) = membership::leave_all(chat, user_id).await {
+        let message = "a closed account has not left its rooms: that is tried again when the server starts";
+        tracing::warn!(name: "accounts.deactivate", %error, "{message}");
+    }
 }

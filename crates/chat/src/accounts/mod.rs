@@ -6,6 +6,7 @@ mod login;
 mod register;
 
 pub use change_password::{PasswordChange, change_password};
+pub(crate) use deactivate::finish_deactivations;
 pub use deactivate::{Deactivation, deactivate};
 pub use login::{Login, login};
 pub use register::{Registration, available, register, registration_mode};

@@ -104,6 +104,18 @@ pub fn deactivate(user_id: &str) -> Stmt {
     )
 }
 
+/// Closed accounts that are still in rooms, invited or knocking.
+pub async fn deactivated_in_rooms(db: &Db) -> Result<Vec<String>> {
+    db.query(
+        "select user_id from users u where deactivated = 1 and exists
+         (select 1 from shard s join user_room r on r.shard = s.shard
+          where r.user_id = u.user_id and r.membership in ('join', 'invite', 'knock'))",
+        params![],
+        |row| row.get(0),
+    )
+    .await
+}
+
 /// Removes what a closed account has left besides its events.
 pub fn erase(shard: Shard, user_id: &str) -> Vec<Stmt> {
     vec![
