@@ -7,6 +7,7 @@ mod canonical;
 pub mod config;
 pub mod devices;
 mod env;
+mod erasure;
 mod error;
 pub mod filters;
 mod housekeeping;
@@ -64,8 +65,9 @@ pub struct Chat {
     pub(crate) sessions: Arc<sessions::Cache>,
     pub(crate) filters: filters::Cache,
     pub(crate) media: media::Media,
-    /// Held while somebody's push rules change.
-    pub(crate) push_rules: tokio::sync::Mutex<()>,
+    /// Users whose account data is being read, changed and written back.
+    pub(crate) changing: turns::Turns,
+    pub(crate) erased: erasure::Erased,
     /// Rate limits.
     pub rate_limits: rate_limit::RateLimits,
     pub(crate) passwords: passwords::Pool,
@@ -100,6 +102,7 @@ impl Chat {
             return Err(Error::Store(StoreError::Refused("somebody wrote to the store while it was opened".into())));
         }
         let media = media::Media::new(files, &config.media);
+        let erased = erasure::Erased::load(&db).await?;
         let chat = Arc::new(Self {
             hub,
             rooms,
@@ -117,7 +120,8 @@ impl Chat {
             sessions,
             filters: filters::Cache::default(),
             media,
-            push_rules: tokio::sync::Mutex::default(),
+            changing: turns::Turns::default(),
+            erased,
         });
         media::start_sweeping(&chat);
         tokio::spawn(housekeeping::run(Arc::downgrade(&chat)));

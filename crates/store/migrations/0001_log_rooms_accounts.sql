@@ -45,9 +45,11 @@ create table directory (room_id text not null primary key, ts bigint not null);
 create table filter (user_id text not null, filter_id text not null, json text not null, primary key (user_id, filter_id)) clustered;
 
 -- `profile` holds the fields beside the two columns, as a JSON object; `search` is what people are found by, in lower case.
+-- erased_ts: when the user, now gone, asked that what they said be erased.
 create table users (
   user_id text not null primary key, password_hash text, admin bigint not null, deactivated bigint not null,
-  displayname text, avatar_url text, profile text not null, search text not null, created_ts bigint not null);
+  displayname text, avatar_url text, profile text not null, search text not null, created_ts bigint not null,
+  erased_ts bigint);
 
 create table device (
   user_id text not null, device_id text not null, display_name text, last_seen_ts bigint not null, last_seen_ip text not null,

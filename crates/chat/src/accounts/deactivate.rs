@@ -34,10 +34,14 @@ pub async fn deactivate(chat: &Arc<Chat>, session: &Session, body: Deactivation)
     // In a task of its own: a client that hangs up does not leave it half done.
     let closing = tokio::spawn(async move {
         let mut writes = vec![users::deactivate(user_id.as_str())];
+        let now = chat.env.now();
         if body.erase {
-            writes.extend(users::erase(chat.user_shard(user_id.as_str()), user_id.as_str()));
+            writes.extend(users::erase(chat.user_shard(user_id.as_str()), user_id.as_str(), now));
         }
         devices::remove(&chat, &user_id, Gone::All, writes).await?;
+        if body.erase {
+            chat.erased.insert(user_id.as_str(), now);
+        }
         uia::finish(&chat, &authorized);
         leave_rooms(&chat, &user_id).await;
         Ok(())

@@ -489,7 +489,7 @@ fn broken(error: &dyn std::fmt::Display) -> Error {
 }
 
 /// What a redaction leaves of an event, by the rules of the room's version.
-fn redacted(room: &Room, target: &Event, because: Option<&RawValue>) -> Result<Box<RawValue>> {
+pub(crate) fn redacted(room: &Room, target: &Event, because: Option<&RawValue>) -> Result<Box<RawValue>> {
     use ruma::canonical_json::{CanonicalJsonObject, CanonicalJsonValue, redact};
     let event: CanonicalJsonObject = serde_json::from_str(target.json.get()).map_err(|e| broken(&e))?;
     let replaced = match event.get("unsigned") {

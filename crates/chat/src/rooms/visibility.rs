@@ -14,6 +14,8 @@ pub(crate) struct View {
     visibility: Vec<(i64, Visibility)>,
     /// (from which event on, membership), oldest first.
     membership: Vec<(i64, &'static str)>,
+    /// When the user first joined, milliseconds.
+    pub(crate) joined_ts: Option<i64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,15 +35,15 @@ pub(crate) async fn view(chat: &Chat, room: &Room, user_id: &str) -> Result<View
     let only = |event: &Event| !event.json.get().contains("\"replaces_state\"");
     let left = member.as_ref().is_some_and(|event| matches!(membership_of(event), "leave" | "ban"));
     let forgotten = left && user_rooms::is_forgotten(&chat.db, chat.user_shard(user_id), user_id, &room.id).await?;
-    let membership = match &member {
+    let members = match member {
         None => Vec::new(),
         // Who forgot a room reads no more of it than a stranger. Client-Server API, "Leaving rooms".
         Some(_) if forgotten => Vec::new(),
-        Some(event) if only(event) => vec![(event.seq, membership_of(event))],
-        Some(_) => {
-            history("m.room.member", user_id).await?.iter().map(|event| (event.seq, membership_of(event))).collect()
-        }
+        Some(event) if only(&event) => vec![event],
+        Some(_) => history("m.room.member", user_id).await?,
     };
+    let joined_ts = members.iter().find(|event| membership_of(event) == "join").map(|event| event.ts);
+    let membership = members.iter().map(|event| (event.seq, membership_of(event))).collect();
     let visibility = match &setting {
         None => Vec::new(),
         Some(event) if only(event) => vec![(event.seq, visibility_of(event))],
@@ -50,7 +52,7 @@ pub(crate) async fn view(chat: &Chat, room: &Room, user_id: &str) -> Result<View
             events.iter().map(|event| (event.seq, visibility_of(event))).collect()
         }
     };
-    Ok(View { visibility, membership })
+    Ok(View { visibility, membership, joined_ts })
 }
 
 fn visibility_of(event: &Event) -> Visibility {
@@ -126,7 +128,7 @@ mod tests {
     use super::*;
 
     fn view(visibility: Visibility, membership: &[(i64, &'static str)]) -> View {
-        View { visibility: vec![(3, visibility)], membership: membership.to_vec() }
+        View { visibility: vec![(3, visibility)], membership: membership.to_vec(), joined_ts: None }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Users: their password, their rights and their profile.
 
+use std::sync::Arc;
+
 use crate::{
     db::{Db, Stmt},
     error::Result,
@@ -116,12 +118,20 @@ pub async fn deactivated_in_rooms(db: &Db) -> Result<Vec<String>> {
     .await
 }
 
-/// Removes what a closed account has left besides its events.
-pub fn erase(shard: Shard, user_id: &str) -> Vec<Stmt> {
+/// Who had what they said erased, and when (milliseconds).
+pub async fn erased(db: &Db) -> Result<Vec<(Arc<str>, i64)>> {
+    db.query("select user_id, erased_ts from users where erased_ts is not null", params![], |row| {
+        Ok((row.get(0)?, row.get(1)?))
+    })
+    .await
+}
+
+/// Removes what a closed account has left besides its events, and notes that these are erased.
+pub fn erase(shard: Shard, user_id: &str, now: i64) -> Vec<Stmt> {
     vec![
         Stmt::new(
-            "update users set displayname = null, avatar_url = null, profile = '{}' where user_id = $1",
-            params![user_id],
+            "update users set displayname = null, avatar_url = null, profile = '{}', erased_ts = $2 where user_id = $1",
+            params![user_id, now],
         ),
         Stmt::new("delete from account_data where shard = $1 and user_id = $2", params![shard, user_id]),
         Stmt::new("delete from filter where user_id = $1", params![user_id]),
