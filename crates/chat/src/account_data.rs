@@ -96,6 +96,8 @@ pub async fn tag(
     if tag.is_empty() || tag.len() > 255 {
         return Err(Error::invalid("A tag has 1 to 255 bytes."));
     }
+    // Read, change, write: two at the same time would lose one.
+    let _turn = chat.changing.take(&user_id.into()).await;
     let mut tags = tags(chat, user_id, room_id).await?;
     match content {
         Some(content) => tags.insert(tag.to_owned(), content.into()),

@@ -185,8 +185,8 @@ pub async fn set_actions(chat: &Chat, user_id: &UserId, name: &RuleName, actions
 
 async fn change(chat: &Chat, user_id: &UserId, change: impl FnOnce(&mut Ruleset) -> Result<()>) -> Result<()> {
     chat.rate_limits.check_message(user_id)?;
-    // Read, change, write: two at the same time would lose one. Rules change rarely, so all users share the lock.
-    let _changing = chat.push_rules.lock().await;
+    // Read, change, write: two at the same time would lose one.
+    let _turn = chat.changing.take(&user_id.as_str().into()).await;
     let mut rules = load(chat, user_id).await?;
     change(&mut rules)?;
     account_data::put(chat, user_id.as_str(), "", TYPE, &json!({ "global": json(&rules)? })).await

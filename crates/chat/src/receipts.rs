@@ -102,6 +102,7 @@ async fn fully_read(chat: &Chat, session: &Session, room: &Room, event: &Event) 
         event_id: String,
     }
     let user_id = session.user_id.as_str();
+    let _turn = chat.changing.take(&user_id.into()).await;
     let current = account_data::get(chat, user_id, &room.id, "m.fully_read").await?;
     if let Some(current) = current.and_then(|json| serde_json::from_str::<Marker>(json.get()).ok())
         && find(chat, room, &current.event_id).await?.is_some_and(|current| current.seq >= event.seq)

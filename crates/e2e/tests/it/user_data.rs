@@ -216,3 +216,18 @@ async fn presence_is_for_people_who_share_a_room() {
     let long = json!({ "presence": "online", "status_msg": "x".repeat(300) });
     server.put(&status(&alice), long).by(&alice).refused(400, "M_INVALID_PARAM").await;
 }
+
+#[tokio::test]
+async fn tags_that_are_set_at_the_same_time_are_all_kept() {
+    let server = Server::start().await;
+    let alice = server.register("alice").await;
+    let room = server.create_room(&alice, json!({})).await;
+    let tags = format!("/_matrix/client/v3/user/{}/rooms/{room}/tags", alice.id);
+    let mut setting = tokio::task::JoinSet::new();
+    for n in 0..30 {
+        setting.spawn(server.put(&format!("{tags}/u.{n}"), json!({})).by(&alice).ok());
+    }
+    setting.join_all().await;
+    let kept = server.get(&tags).by(&alice).ok().await;
+    assert_eq!(kept["tags"].as_object().map(|tags| tags.len()), Some(30));
+}
