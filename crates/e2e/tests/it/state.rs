@@ -230,6 +230,7 @@ async fn a_redaction_amid_changes_leaves_no_copy() {
         let change = async { server.set_state(&alice, &room, "m.room.topic", "", topic("tea")).await };
         if round % 2 == 0 { drop(tokio::join!(redact, change)) } else { drop(tokio::join!(change, redact)) }
     }
-    let history = json!(server.history(&alice, &room).await).to_string();
-    assert!(!history.contains("SECRET"), "{history}");
+    let history = server.history(&alice, &room).await;
+    let copy = history.iter().find(|event| event.to_string().contains("SECRET"));
+    assert_eq!(copy, None);
 }

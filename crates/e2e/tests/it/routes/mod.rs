@@ -1,6 +1,7 @@
 //! What holds for every route, from one table that has to be complete: it works for whom it is for, is closed to
 //! everybody else, and takes any body without failing or changing anything.
 
+mod limited;
 mod table;
 mod world;
 
@@ -202,4 +203,42 @@ async fn a_limit_that_makes_no_sense_is_refused_and_a_large_one_is_cut() {
         }
         server.post(&path, json!({ "limit": 1_000_000_000, "search_term": "x" })).by(&world.alice).ok().await;
     }
+}
+
+#[tokio::test]
+async fn a_path_that_makes_no_sense_is_refused() {
+    let (server, admin, world) = start().await;
+    let before = world.snapshot(&server, &admin).await;
+    let long = "org.example.".to_owned() + &"x".repeat(300);
+    let (invalid, unknown) = ((400, "M_INVALID_PARAM"), (404, "M_NOT_FOUND"));
+    for (methods, path, (status, errcode)) in [
+        ("GET PUT DELETE", "pushrules/global/dance/tea".to_owned(), invalid),
+        ("GET PUT", "pushrules/global/dance/tea/actions".to_owned(), invalid),
+        ("GET PUT", "pushrules/global/dance/tea/enabled".to_owned(), invalid),
+        ("POST", "join/nonsense".to_owned(), invalid),
+        ("POST", "knock/nonsense".to_owned(), invalid),
+        ("POST", "join/%23none:localhost".to_owned(), unknown),
+        ("POST", "join/%23none:elsewhere.example".to_owned(), unknown),
+        ("POST", "knock/%23none:localhost".to_owned(), unknown),
+        ("POST", "join/!none:localhost".to_owned(), unknown),
+        ("POST", "rooms/!none:localhost/join".to_owned(), unknown),
+        ("POST", "knock/!none:localhost".to_owned(), unknown),
+        ("GET PUT DELETE", format!("profile/{}/Dance", world.alice.id), invalid),
+        ("GET PUT DELETE", format!("profile/{}/{long}", world.alice.id), (400, "M_KEY_TOO_LARGE")),
+        ("GET", "profile/nonsense".to_owned(), invalid),
+        ("GET", format!("user/{}/account_data/none", world.alice.id), unknown),
+        ("GET", world.fill("user/$alice/rooms/$room/account_data/none"), unknown),
+        ("GET", world.fill("rooms/$room/state/none"), unknown),
+        ("GET", world.fill("rooms/$room/state/none/none"), unknown),
+        ("GET", "register/available".to_owned(), (400, "M_MISSING_PARAM")),
+    ] {
+        for method in methods.split(' ') {
+            let body = json!({ "actions": [], "enabled": true, "pattern": "x", "Dance": 1, &long: 1 });
+            let request = server.request(method, &format!("/_matrix/client/v3/{path}")).json(&body);
+            request.by(&world.alice).refused(status, errcode).await;
+        }
+    }
+    let validity = "/_matrix/client/v1/register/m.login.registration_token/validity";
+    server.get(validity).refused(400, "M_MISSING_PARAM").await;
+    assert_eq!(world.snapshot(&server, &admin).await, before);
 }

@@ -84,7 +84,7 @@ impl World {
     }
 
     /// Puts in what the names stand for.
-    fn fill(&self, text: &str) -> String {
+    pub(super) fn fill(&self, text: &str) -> String {
         let mut filled = text.to_owned();
         for (name, value) in &self.names {
             filled = filled.replace(&format!("${name}"), value);
