@@ -1,6 +1,6 @@
 //! What handlers take: the caller's session, a JSON body, path and query parameters, each with a Matrix error.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     body::Bytes,
@@ -10,6 +10,7 @@ use axum::{
 };
 use chat::{Chat, addresses, sessions::Session};
 use serde::{Serialize, de::DeserializeOwned};
+use tokio::time::timeout;
 
 use crate::error::{ApiError, ApiResult};
 
@@ -41,14 +42,18 @@ pub fn bearer(parts: &Parts) -> Option<&str> {
 
 /// A JSON body of type `T`, whatever the content type says. An empty body counts as `{}`.
 ///
-/// M_NOT_JSON if it is no JSON, M_BAD_JSON if it has the wrong shape, M_TOO_LARGE past the router's limit.
+/// M_NOT_JSON if it is no JSON, M_BAD_JSON if it has the wrong shape, M_TOO_LARGE past the router's limit, M_UNKNOWN (408)
+/// if it does not come in time: what has come of it takes memory, also of who is not signed in.
 pub struct Json<T>(pub T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &S) -> ApiResult<Self> {
-        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| match rejection {
+    async fn from_request(request: Request, chat: &App) -> ApiResult<Self> {
+        let patience = Duration::from_millis(chat.config.limits.body_timeout_ms);
+        let late = |_| ApiError::new(StatusCode::REQUEST_TIMEOUT, "M_UNKNOWN", "The request did not come in time.");
+        let read = timeout(patience, Bytes::from_request(request, chat)).await.map_err(late)?;
+        let bytes = read.map_err(|rejection| match rejection {
             BytesRejection::FailedToBufferBody(failed) if failed.status() == StatusCode::PAYLOAD_TOO_LARGE => {
                 ApiError::too_large("The request is too large.")
             }

@@ -186,11 +186,13 @@ pub struct Limits {
     pub upload_bytes: u64,
     /// The rooms a person may be a member of, and the invitations one may have beside them.
     pub rooms_per_user: usize,
+    /// How long a request's body may take to arrive, uploads aside, milliseconds.
+    pub body_timeout_ms: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { upload_bytes: 100 * 1024 * 1024, rooms_per_user: 10_000 }
+        Self { upload_bytes: 100 * 1024 * 1024, rooms_per_user: 10_000, body_timeout_ms: 60_000 }
     }
 }
 

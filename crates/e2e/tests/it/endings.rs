@@ -3,6 +3,10 @@
 use std::time::{Duration, Instant};
 
 use e2e::{PASSWORD, Server, Stream, User, Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -214,4 +218,16 @@ async fn a_device_that_is_signed_out_while_it_connects_is_not_let_in() {
             assert_eq!(closed(&mut stream).await, Some(4401));
         }
     }
+}
+
+#[tokio::test]
+async fn a_request_that_does_not_come_in_time_is_given_up() {
+    let server = Server::with(|settings| settings.rules.limits.body_timeout_ms = 300).await;
+    let mut connection = TcpStream::connect(server.addr()).await.expect("a connection");
+    let head = "POST /_matrix/client/v3/login HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000\r\n\r\n{";
+    connection.write_all(head.as_bytes()).await.expect("sent");
+    let mut answer = String::new();
+    let read = connection.read_to_string(&mut answer);
+    tokio::time::timeout(PATIENCE, read).await.expect("the server gives up").expect("text");
+    assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("M_UNKNOWN"), "{answer}");
 }
