@@ -166,6 +166,28 @@ pub enum Change {
     },
 }
 
+impl Change {
+    /// The room that it changes for its members.
+    pub fn room_id(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Redacted { room_id, .. } => Some(room_id),
+            Self::Receipt(receipt) => Some(&receipt.room_id),
+            Self::AccountData { .. } | Self::ToDevice { .. } | Self::Forgotten { .. } | Self::DeviceGone { .. } => None,
+        }
+    }
+
+    /// The user whom alone it concerns.
+    pub fn user_id(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::AccountData { user_id, .. }
+            | Self::ToDevice { user_id, .. }
+            | Self::Forgotten { user_id, .. }
+            | Self::DeviceGone { user_id, .. } => Some(user_id),
+            Self::Redacted { .. } | Self::Receipt(_) => None,
+        }
+    }
+}
+
 /// How far somebody has read.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Receipt {

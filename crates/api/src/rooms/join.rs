@@ -1,10 +1,7 @@
 //! `POST /_matrix/client/v3/join/{roomIdOrAlias}` and `POST /_matrix/client/v3/rooms/{roomId}/join`
 
 use axum::extract::State;
-use chat::{
-    rooms::{directory, membership},
-    sessions::Session,
-};
+use chat::rooms::{directory, membership};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -18,31 +15,17 @@ pub(crate) struct Body {
     reason: Option<String>,
 }
 
-/// Joins a room by its id or address; answers `{"room_id"}`. Client-Server API, "Joining rooms".
+/// Joins a room by its id or address, under both paths; answers `{"room_id"}`. Client-Server API, "Joining rooms".
 ///
-/// M_FORBIDDEN, M_NOT_FOUND, M_INVALID_PARAM.
-pub(crate) async fn by_address(
+/// M_FORBIDDEN, M_NOT_FOUND, M_INVALID_PARAM, M_LIMIT_EXCEEDED.
+pub(crate) async fn join(
     State(chat): State<App>,
     Auth(session): Auth,
     Path(room): Path<String>,
     Json(body): Json<Body>,
 ) -> ApiResult<Json<Value>> {
-    join(&chat, &session, &room, body).await
-}
-
-/// The same for a room id; an address is taken too.
-pub(crate) async fn by_id(
-    State(chat): State<App>,
-    Auth(session): Auth,
-    Path(room): Path<String>,
-    Json(body): Json<Body>,
-) -> ApiResult<Json<Value>> {
-    join(&chat, &session, &room, body).await
-}
-
-async fn join(chat: &App, session: &Session, room: &str, body: Body) -> ApiResult<Json<Value>> {
     chat.rate_limits.check_message(&session.user_id)?;
-    let room_id = directory::resolve(chat, room).await?;
-    membership::join(chat, session, &room_id, body.reason).await?;
+    let room_id = directory::resolve(&chat, &room).await?;
+    membership::join(&chat, &session, &room_id, body.reason).await?;
     Ok(Json(json!({ "room_id": room_id })))
 }

@@ -23,8 +23,8 @@ use crate::extract::App;
 pub(crate) fn routes() -> Router<App> {
     Router::new()
         .route("/_matrix/client/v3/createRoom", post(create::create))
-        .route("/_matrix/client/v3/join/{room}", post(join::by_address))
-        .route("/_matrix/client/v3/rooms/{room}/join", post(join::by_id))
+        .route("/_matrix/client/v3/join/{room}", post(join::join))
+        .route("/_matrix/client/v3/rooms/{room}/join", post(join::join))
         .route("/_matrix/client/v3/knock/{room}", post(knock::knock))
         .route("/_matrix/client/v3/rooms/{room}/leave", post(leave::leave))
         .route("/_matrix/client/v3/rooms/{room}/forget", post(forget::forget))

@@ -292,14 +292,8 @@ pub(crate) fn membership_of(event: &Event) -> &'static str {
         #[serde(borrow)]
         membership: std::borrow::Cow<'a, str>,
     }
-    let membership = content_as::<Content<'_>>(event).map(|content| content.membership);
-    match membership.as_deref() {
-        Some("join") => "join",
-        Some("invite") => "invite",
-        Some("knock") => "knock",
-        Some("ban") => "ban",
-        _ => "leave",
-    }
+    let content = content_as::<Content<'_>>(event);
+    content.map_or("leave", |content| crate::sync::user::membership(&content.membership))
 }
 
 /// The event's content as `T`, if it has that shape.

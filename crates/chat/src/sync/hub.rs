@@ -114,15 +114,8 @@ impl Hub {
         for event in record.events.iter().filter(|event| event.room_id == room.id) {
             room.apply_event(event);
         }
-        for change in &record.changes {
-            let concerns = match change {
-                Change::Redacted { room_id, .. } => *room_id == room.id,
-                Change::Receipt(receipt) => receipt.room_id == room.id,
-                _ => false,
-            };
-            if concerns {
-                room.apply_change(record.pos, change);
-            }
+        for change in record.changes.iter().filter(|change| change.room_id() == Some(&room.id)) {
+            room.apply_change(record.pos, change);
         }
     }
 
@@ -135,13 +128,7 @@ impl Hub {
             }
         }
         for change in &record.changes {
-            let user_id = match change {
-                Change::AccountData { user_id, .. }
-                | Change::ToDevice { user_id, .. }
-                | Change::Forgotten { user_id, .. }
-                | Change::DeviceGone { user_id, .. } => user_id,
-                Change::Receipt(_) | Change::Redacted { .. } => continue,
-            };
+            let Some(user_id) = change.user_id() else { continue };
             if let Some(user) = self.peek(user_id) {
                 apply_to_user(&user, (record.shard, record.pos), change);
                 woken.push(user);
@@ -297,11 +284,7 @@ impl Tail {
 /// The rooms in which a record changes something that their members see.
 fn changed_rooms(record: &Record, rooms: &mut Vec<Arc<str>>) {
     let of_events = record.events.iter().map(|event| &event.room_id);
-    let of_changes = record.changes.iter().filter_map(|change| match change {
-        Change::Redacted { room_id, .. } => Some(room_id),
-        Change::Receipt(receipt) => Some(&receipt.room_id),
-        _ => None,
-    });
+    let of_changes = record.changes.iter().filter_map(Change::room_id);
     for room_id in of_events.chain(of_changes) {
         if !rooms.contains(room_id) {
             rooms.push(room_id.clone());
@@ -388,17 +371,8 @@ impl Hub {
                 event.kind.as_ref() == "m.room.member" && event.state_key.as_deref() == Some(user.id.as_ref())
             };
             record.events.iter().filter(own).for_each(|event| self.apply_membership(user, event, record.shard));
-            for change in &record.changes {
-                let concerns = match change {
-                    Change::AccountData { user_id, .. }
-                    | Change::ToDevice { user_id, .. }
-                    | Change::Forgotten { user_id, .. }
-                    | Change::DeviceGone { user_id, .. } => *user_id == user.id,
-                    Change::Receipt(_) | Change::Redacted { .. } => false,
-                };
-                if concerns {
-                    apply_to_user(user, (record.shard, record.pos), change);
-                }
+            for change in record.changes.iter().filter(|change| change.user_id() == Some(&user.id)) {
+                apply_to_user(user, (record.shard, record.pos), change);
             }
         }
         self.users.insert(user.id.clone(), user.clone());
