@@ -9,7 +9,7 @@ use store::{Db, accounts::users, log::Event};
 
 use crate::{
     Result, Room,
-    rooms::{send, visibility::View},
+    rooms::{redact, visibility::View},
 };
 
 /// When each of them asked for it, milliseconds.
@@ -33,7 +33,7 @@ impl Erased {
         for event in events {
             let erased = self.0.get(&event.sender).map(|ts| *ts);
             if erased.is_some_and(|ts| view.joined_ts.is_none_or(|joined| joined > ts)) {
-                let json = send::redacted(room, event, None)?.into();
+                let json = redact::redacted(room, event, None)?.into();
                 *event = Arc::new(Event { json, txn: None, ..Event::clone(event) });
             }
         }

@@ -1,7 +1,7 @@
 //! `PUT /_matrix/client/v3/rooms/{roomId}/redact/{eventId}/{txnId}`
 
 use axum::extract::State;
-use chat::rooms::send;
+use chat::rooms::redact;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -24,6 +24,6 @@ pub(crate) async fn redact(
     Path((room_id, event_id, txn_id)): Path<(String, String, String)>,
     Json(body): Json<Body>,
 ) -> ApiResult<Json<Value>> {
-    let event_id = send::remove(&chat, &session, &room_id, &event_id, &txn_id, body.reason).await?;
+    let event_id = redact::remove(&chat, &session, &room_id, &event_id, &txn_id, body.reason).await?;
     Ok(Json(json!({ "event_id": event_id })))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chat::{
     presence,
     receipts::{self, Kind},
-    rooms::send,
+    rooms::{redact, send},
     sessions::Session,
     sync::{changes::Follower, position::Token},
     typing,
@@ -116,7 +116,7 @@ async fn dispatch(chat: &App, session: &Session, follower: &Follower, call: &Cal
         }
         "redact" => {
             let Redact { room_id, event_id, txn_id, reason } = params(call)?;
-            let event_id = send::remove(chat, session, &room_id, &event_id, &txn_id, reason).await?;
+            let event_id = redact::remove(chat, session, &room_id, &event_id, &txn_id, reason).await?;
             return Ok(json!({ "event_id": event_id }));
         }
         "typing" => {

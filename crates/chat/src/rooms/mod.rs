@@ -6,6 +6,7 @@ pub mod directory;
 mod load;
 pub mod membership;
 pub mod read;
+pub mod redact;
 pub(crate) mod room;
 pub mod send;
 pub(crate) mod visibility;
