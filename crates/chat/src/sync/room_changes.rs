@@ -148,7 +148,11 @@ pub(crate) async fn left(span: &Span<'_>, room: &Room) -> Result<LeftRoom> {
     let since = if span.fresh { None } else { span.since };
     let mut timeline = timeline(span, room, since).await?;
     let view = visibility::view(span.chat, room, span.user_id).await?;
-    timeline.events.retain(|event| view.sees(event.seq));
+    // Who declines, or is no longer invited, never saw the room; that it is over is for them all the same.
+    let own_end = |event: &Event| {
+        event.pos == span.until && &*event.kind == "m.room.member" && event.state_key.as_ref() == Some(span.user_id)
+    };
+    timeline.events.retain(|event| view.sees(event.seq) || own_end(event));
     span.chat.erased.copies(room, &view, &mut timeline.events)?;
     timeline.first_seq = timeline.events.first().map_or(timeline.first_seq, |event| event.seq);
     let mut state = match view.until() {

@@ -139,7 +139,11 @@ async fn who_comes_back_is_told_what_is_new_and_nothing_twice() {
     assert!(invited["rooms"]["invite"].get(&other).is_some());
     server.leave(&bob, &other).await;
     let declined = server.sync(&bob, Some(&invited["next_batch"])).await;
-    assert!(declined["rooms"]["leave"].get(&other).is_some(), "{declined}");
+    // Clients take the room out of their lists when they read this event, and only then.
+    let news = declined["rooms"]["leave"][&other]["timeline"]["events"].as_array().expect("events");
+    assert_eq!(news.len(), 1, "{declined}");
+    assert_eq!((&news[0]["state_key"], &news[0]["content"]["membership"]), (&json!(bob.id), &json!("leave")));
+    assert!(declined["rooms"]["leave"][&other].get("state").is_none_or(|state| state["events"] == json!([])), "{declined}");
     assert!(server.sync(&bob, None).await["rooms"].get("invite").is_none());
 }
 
