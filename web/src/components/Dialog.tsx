@@ -13,6 +13,8 @@ export interface DialogProps {
   /** Hides the title bar but keeps the title for screen readers. */
   bare?: boolean;
   size?: "sm" | "md" | "lg" | "full";
+  /** Keeps one height, whatever is found or shown inside: nothing jumps. */
+  steady?: boolean;
   children: ReactNode;
   /** Buttons, right-aligned at the end; the last is the primary one. */
   actions?: ReactNode;
@@ -23,7 +25,7 @@ export interface DialogProps {
  * The backdrop is our own element: Radix's overlay injects a <style> element, which the
  * content security policy forbids (the page itself never scrolls, so nothing needs locking).
  */
-export function Dialog({ open, onClose, title, bare = false, size = "md", children, actions }: DialogProps): ReactElement {
+export function Dialog({ open, onClose, title, bare = false, size = "md", steady = false, children, actions }: DialogProps): ReactElement {
   const { t } = useTranslation("components");
   const content = useRef<HTMLDivElement>(null);
   return (
@@ -33,7 +35,7 @@ export function Dialog({ open, onClose, title, bare = false, size = "md", childr
         <RadixDialog.Content
           ref={content}
           tabIndex={-1}
-          className={classes(styles.dialog, styles[size], bare && styles.bare)}
+          className={classes(styles.dialog, styles[size], bare && styles.bare, steady && styles.steady)}
           aria-describedby={undefined}
           // The dialog itself, unless a field inside took the focus: a ring around "Close" helps nobody.
           onOpenAutoFocus={(event) => {

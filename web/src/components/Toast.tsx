@@ -38,7 +38,7 @@ const subscribe = (listener: () => void): (() => void) => {
   return () => listeners.delete(listener);
 };
 
-/** The stack of toasts: at the top, so that it never covers the composer. Place it once. */
+/** The stack of toasts: it covers neither a room's header nor the composer. Place it once. */
 export function ToastRegion(): ReactElement {
   const { t } = useTranslation("components");
   const shown = useSyncExternalStore(subscribe, () => toasts);

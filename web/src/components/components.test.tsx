@@ -16,6 +16,7 @@ test("initials are two graphemes and never the sigil", () => {
   expect(initialsOf("@ada:localhost")).toBe("AL");
   expect(initialsOf("👩‍🚀 crew")).toBe("👩‍🚀C");
   expect(initialsOf("Neighbourhood")).toBe("NE");
+  expect(initialsOf("Wind & weather")).toBe("WW");
   expect(initialsOf("")).toBe("?");
 });
 

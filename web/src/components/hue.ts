@@ -12,12 +12,12 @@ export function hueOf(id: string): number {
 
 const separators = /[\s._\-–—/|:]+/u;
 
-/** Two initials of a name, by grapheme: of its first two words, or the beginning of its only one. A leading @, # or ! is no part of it. */
+/** Two initials of a name, by grapheme: of its first two words, or the beginning of its only one. Signs between words, as in "Wind & weather", are none. */
 export function initialsOf(name: string): string {
   const words = name
     .replace(/^[@#!+]/, "")
     .split(separators)
-    .filter(Boolean);
+    .filter((word) => /[\p{L}\p{N}\p{Extended_Pictographic}]/u.test(word));
   const [one = "", two] = words;
   const first = firstGrapheme(one);
   const second = firstGrapheme(two ?? one.slice(first.length));

@@ -1,12 +1,12 @@
 import { useRef, useState } from "react";
-import type { FormEvent, ReactElement } from "react";
+import type { ReactElement } from "react";
 import { useTranslation } from "react-i18next";
 import { Button } from "@/components/Button";
+import { Form, FormError } from "@/components/Form";
 import { TextField } from "@/components/TextField";
 import { signIn } from "@/matrix/auth";
 import { ApiError, errorKey } from "@/matrix/http";
 import type { StoredSession } from "@/matrix/session";
-import styles from "./AuthScreen.module.css";
 
 type Errors = { name?: string; password?: string; form?: string };
 
@@ -17,8 +17,7 @@ export function SignInForm({ onSession }: { onSession: (session: StoredSession) 
   const nameField = useRef<HTMLInputElement>(null);
   const passwordField = useRef<HTMLInputElement>(null);
 
-  const submit = async (event: FormEvent): Promise<void> => {
-    event.preventDefault();
+  const submit = async (): Promise<void> => {
     if (busy) return;
     const name = nameField.current?.value.trim() ?? "";
     const password = passwordField.current?.value ?? "";
@@ -41,17 +40,13 @@ export function SignInForm({ onSession }: { onSession: (session: StoredSession) 
   };
 
   return (
-    <form className={styles.form} onSubmit={(event) => void submit(event)} noValidate>
+    <Form onSubmit={() => void submit()}>
       <TextField ref={nameField} label={t("name")} name="username" autoComplete="username" autoCapitalize="none" spellCheck={false} error={errors.name} />
       <TextField ref={passwordField} label={t("password")} type="password" name="password" autoComplete="current-password" error={errors.password} />
-      {errors.form && (
-        <p className={styles.error} role="alert">
-          {errors.form}
-        </p>
-      )}
+      <FormError>{errors.form}</FormError>
       <Button type="submit" variant="primary" wide busy={busy}>
         {t("signIn")}
       </Button>
-    </form>
+    </Form>
   );
 }

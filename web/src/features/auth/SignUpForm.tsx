@@ -1,7 +1,8 @@
 import { useRef, useState } from "react";
-import type { FormEvent, ReactElement } from "react";
+import type { ReactElement } from "react";
 import { useTranslation } from "react-i18next";
 import { Button } from "@/components/Button";
+import { Form, FormError } from "@/components/Form";
 import { TextField } from "@/components/TextField";
 import { passwordStrength, signUp } from "@/matrix/auth";
 import { ApiError, errorKey } from "@/matrix/http";
@@ -33,8 +34,7 @@ export function SignUpForm({ onSession, askInvitation }: SignUpFormProps): React
     requestAnimationFrame(() => form.current?.querySelector<HTMLElement>("[aria-invalid]")?.focus());
   };
 
-  const submit = async (event: FormEvent): Promise<void> => {
-    event.preventDefault();
+  const submit = async (): Promise<void> => {
     if (busy) return;
     const found: Errors = {};
     const name = values.name.trim();
@@ -60,7 +60,7 @@ export function SignUpForm({ onSession, askInvitation }: SignUpFormProps): React
   };
 
   return (
-    <form ref={form} className={styles.form} onSubmit={(event) => void submit(event)} noValidate>
+    <Form ref={form} onSubmit={() => void submit()}>
       <TextField
         label={t("name")}
         name="username"
@@ -93,15 +93,11 @@ export function SignUpForm({ onSession, askInvitation }: SignUpFormProps): React
           error={errors.invitation}
         />
       )}
-      {errors.form && (
-        <p className={styles.error} role="alert">
-          {errors.form}
-        </p>
-      )}
+      <FormError>{errors.form}</FormError>
       <Button type="submit" variant="primary" wide busy={busy}>
         {t("signUp")}
       </Button>
-    </form>
+    </Form>
   );
 }
 

@@ -1,17 +1,17 @@
 import { EventType } from "matrix-js-sdk";
 import type { Room } from "matrix-js-sdk";
 import { useState } from "react";
-import type { FormEvent, ReactElement } from "react";
+import type { ReactElement } from "react";
 import { useTranslation } from "react-i18next";
 import { Avatar } from "@/components/Avatar";
 import { Button } from "@/components/Button";
 import { Dialog } from "@/components/Dialog";
+import { Form, FormActions, FormError, FormIdentity } from "@/components/Form";
 import { PicturePicker } from "@/components/PicturePicker";
 import { TextArea, TextField } from "@/components/TextField";
 import { errorKey } from "@/matrix/http";
 import { useMediaUrl } from "@/matrix/media";
 import { uploadPicture } from "@/matrix/upload";
-import styles from "./details.module.css";
 
 /** Changes name, topic and picture, each as far as the person may. */
 export function EditRoomDialog({ room, onClose }: { room: Room; onClose: () => void }): ReactElement {
@@ -38,8 +38,7 @@ export function EditRoomDialog({ room, onClose }: { room: Room; onClose: () => v
     setUploading(false);
   };
 
-  const submit = async (event: FormEvent): Promise<void> => {
-    event.preventDefault();
+  const submit = async (): Promise<void> => {
     if (busy || uploading) return;
     if (before.name && !name.trim()) return setError(t("nameMissing"));
     setBusy(true);
@@ -57,8 +56,8 @@ export function EditRoomDialog({ room, onClose }: { room: Room; onClose: () => v
 
   return (
     <Dialog open onClose={onClose} title={t("editTitle")}>
-      <form className={styles.form} onSubmit={(event) => void submit(event)} noValidate>
-        <div className={styles.identity}>
+      <Form onSubmit={() => void submit()}>
+        <FormIdentity>
           {may(EventType.RoomAvatar) ? (
             <PicturePicker
               label={t("picture")}
@@ -75,20 +74,16 @@ export function EditRoomDialog({ room, onClose }: { room: Room; onClose: () => v
             <Avatar id={room.roomId} name={name || room.name} src={src} size={64} shape="room" />
           )}
           <TextField label={t("name")} value={name} maxLength={120} disabled={!may(EventType.RoomName)} onChange={(event) => setName(event.target.value)} />
-        </div>
+        </FormIdentity>
         <TextArea label={t("topic")} value={topic} maxLength={1000} disabled={!may(EventType.RoomTopic)} onChange={(event) => setTopic(event.target.value)} />
-        {error && (
-          <p className={styles.error} role="alert">
-            {error}
-          </p>
-        )}
-        <div className={styles.actions}>
+        <FormError>{error}</FormError>
+        <FormActions>
           <Button onClick={onClose}>{t("cancel")}</Button>
           <Button type="submit" variant="primary" busy={busy}>
             {t("save")}
           </Button>
-        </div>
-      </form>
+        </FormActions>
+      </Form>
     </Dialog>
   );
 }

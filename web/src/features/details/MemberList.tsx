@@ -4,8 +4,8 @@ import { useLayoutEffect, useRef, useState } from "react";
 import type { ReactElement, RefObject } from "react";
 import { useTranslation } from "react-i18next";
 import { agoOf } from "@/components/ago";
-import { classes } from "@/components/classes";
-import { Skeleton } from "@/components/Skeleton";
+import { ListRow } from "@/components/ListRow";
+import { SkeletonList } from "@/components/SkeletonList";
 import { MemberAvatar } from "@/matrix/avatars";
 import { presenceOf } from "@/matrix/presence";
 import { navigate } from "@/matrix/routes";
@@ -56,12 +56,7 @@ export function MemberList({ room, rows, scroller, loading }: MemberListProps): 
       </div>
       {loading && (
         <div aria-label={t("loadingMembers")} role="status">
-          {[70, 50, 60].map((width) => (
-            <div key={width} className={styles.skeleton}>
-              <Skeleton shape="circle" width={34} height={34} />
-              <Skeleton width={`${width}%`} />
-            </div>
-          ))}
+          <SkeletonList rows={3} size={34} lines={1} />
         </div>
       )}
     </section>
@@ -77,14 +72,12 @@ function Person({ room, member, dim }: { room: Room; member: RoomMember; dim: bo
   const seen = user?.getLastActiveTs() ?? 0;
   const side = member.typing && !me ? t("typing") : role !== "member" ? t(`role.${role}`) : dim && seen > 0 ? agoOf(seen, i18n.language) : me ? t("you") : "";
   return (
-    <button
-      type="button"
-      className={classes(styles.person, dim && styles.dim)}
+    <ListRow
+      start={<MemberAvatar member={member} size={34} presence={presence} />}
+      title={member.rawDisplayName || member.name}
+      end={side}
+      dim={dim}
       onClick={() => navigate({ roomId: room.roomId, panel: "person", personId: member.userId })}
-    >
-      <MemberAvatar member={member} size={34} presence={presence} />
-      <b dir="auto">{member.rawDisplayName || member.name}</b>
-      {side && <span className={styles.role}>{side}</span>}
-    </button>
+    />
   );
 }

@@ -15,6 +15,7 @@ import { openDirect } from "@/matrix/rooms";
 import { navigate } from "@/matrix/routes";
 import styles from "./details.module.css";
 import { powersOver, roleOf } from "./members";
+import type { Role } from "./members";
 
 type Question = { title: string; hint: string; confirm: string; run: () => Promise<unknown> };
 
@@ -34,7 +35,10 @@ export function PersonDetails({ room, userId }: { room: Room; userId: string }):
   const presence = isMe ? "online" : presenceOf(user);
   const seen = user?.getLastActiveTs() ?? 0;
   const powers = powersOver(room, userId);
-  const role = roleOf(room, userId);
+  const known = roleOf(room, userId);
+  const [wanted, setWanted] = useState<{ from: Role; to: Grant } | null>(null);
+  // Shown at once; the room's word takes over when it comes.
+  const role = wanted?.from === known ? wanted.to : known;
   const membership = member?.membership;
 
   const run = async (work: () => Promise<unknown>): Promise<void> => {
@@ -42,6 +46,7 @@ export function PersonDetails({ room, userId }: { room: Room; userId: string }):
     try {
       await work();
     } catch (error) {
+      setWanted(null);
       showToast(t(errorKey(error), { ns: "matrix" }), { kind: "error" });
     }
     setBusy(false);
@@ -50,7 +55,10 @@ export function PersonDetails({ room, userId }: { room: Room; userId: string }):
   const setRole = (next: Grant): void => {
     const change = () => client.setPowerLevel(room.roomId, userId, LEVELS[next]);
     if (isMe) setQuestion({ title: t("demoteTitle"), hint: t("demoteHint"), confirm: t("demoteConfirm"), run: change });
-    else void run(change);
+    else {
+      setWanted({ from: known, to: next });
+      void run(change);
+    }
   };
   const grants = (Object.keys(LEVELS) as Grant[]).filter((grant) => LEVELS[grant] <= (powers.grant ?? -1));
 
@@ -79,7 +87,7 @@ export function PersonDetails({ room, userId }: { room: Room; userId: string }):
       </div>
       <div className={styles.stack}>
         {!isMe && (
-          <Button variant="primary" icon="reply" busy={busy} onClick={() => void run(async () => navigate({ roomId: await openDirect(client, userId) }))}>
+          <Button variant="primary" icon="chat" busy={busy} onClick={() => void run(async () => navigate({ roomId: await openDirect(client, userId) }))}>
             {t("message")}
           </Button>
         )}

@@ -6,6 +6,7 @@ import { useTranslation } from "react-i18next";
 import { Icon } from "@/components/Icon";
 import type { IconName } from "@/components/Icon";
 import { IconButton } from "@/components/IconButton";
+import { SearchField } from "@/components/SearchField";
 import { showToast } from "@/components/Toast";
 import { directPartner, RoomAvatar } from "@/matrix/avatars";
 import { errorKey } from "@/matrix/http";
@@ -86,10 +87,7 @@ export function RoomDetails({ room, version }: { room: Room; version: number }):
       </div>
       <Photos room={room} />
       {room.getJoinedMemberCount() > FIND_FROM && (
-        <label className={styles.find}>
-          <Icon name="search" size={15} />
-          <input type="text" aria-label={t("findMember")} placeholder={t("findMember")} value={find} onChange={(event) => setFind(event.target.value)} />
-        </label>
+        <SearchField className={styles.find} size="sm" label={t("findMember")} value={find} onValue={setFind} onClear={() => setFind("")} />
       )}
       <MemberList room={room} rows={rows} scroller={scroller} loading={!membersLoaded} />
       <LeaveButton room={room} />

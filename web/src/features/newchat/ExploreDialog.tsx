@@ -5,13 +5,15 @@ import { useTranslation } from "react-i18next";
 import { Avatar } from "@/components/Avatar";
 import { Button } from "@/components/Button";
 import { Dialog } from "@/components/Dialog";
-import { Icon } from "@/components/Icon";
-import { Skeleton } from "@/components/Skeleton";
+import { Notice } from "@/components/Notice";
+import { SearchField } from "@/components/SearchField";
+import { SkeletonList } from "@/components/SkeletonList";
 import { showToast } from "@/components/Toast";
 import { useDebounced } from "@/components/useDebounced";
 import { useLoad } from "@/components/useLoad";
 import { useClient } from "@/matrix/ClientProvider";
 import { errorKey } from "@/matrix/http";
+import { LoadFailure } from "@/matrix/LoadFailure";
 import { useMediaUrl } from "@/matrix/media";
 import { navigate } from "@/matrix/routes";
 import styles from "./newchat.module.css";
@@ -31,7 +33,8 @@ export function ExploreDialog({ onClose }: { onClose: () => void }): ReactElemen
     () => client.publicRooms({ limit, ...(term ? { filter: { generic_search_term: term } } : {}) }),
     [client, term, limit],
   );
-  const { state, data, retry, ...rest } = useLoad(load);
+  const { retry, ...result } = useLoad(load);
+  const { state, data } = result;
   const rooms = data?.chunk ?? [];
   const address = ALIAS.test(typed.trim()) ? typed.trim() : undefined;
 
@@ -47,35 +50,25 @@ export function ExploreDialog({ onClose }: { onClose: () => void }): ReactElemen
   };
 
   return (
-    <Dialog open onClose={onClose} title={t("explore")} size="lg">
-      <div className={styles.search} role="search">
-        <Icon name="search" size={16} />
-        <input
-          type="text"
-          aria-label={t("exploreSearch")}
-          placeholder={t("exploreSearch")}
-          autoCapitalize="none"
-          // The dialog was opened to look for something.
-          // eslint-disable-next-line jsx-a11y/no-autofocus -- see above
-          autoFocus
-          value={typed}
-          onChange={(event) => (setTyped(event.target.value), setLimit(PAGE))}
-        />
-      </div>
+    <Dialog open onClose={onClose} title={t("explore")} size="lg" steady>
+      <SearchField
+        label={t("exploreSearch")}
+        autoCapitalize="none"
+        // The dialog was opened to look for something.
+        // eslint-disable-next-line jsx-a11y/no-autofocus -- see above
+        autoFocus
+        value={typed}
+        onValue={(value) => (setTyped(value), setLimit(PAGE))}
+      />
       {address && (
-        <Button variant="primary" busy={joining === address} onClick={() => void join(address)}>
+        <Button variant="primary" className={styles.address} busy={joining === address} onClick={() => void join(address)}>
           {t("joinAddress", { address })}
         </Button>
       )}
       <div className={styles.results} aria-live="polite" aria-busy={state === "loading"}>
-        {state === "failed" && (
-          <div className={styles.note} role="alert">
-            <p>{t(errorKey("error" in rest ? rest.error : null), { ns: "matrix" })}</p>
-            <Button onClick={retry}>{t("retry")}</Button>
-          </div>
-        )}
-        {state === "loading" && !data && <RoomSkeletons />}
-        {state === "done" && rooms.length === 0 && <p className={styles.note}>{term ? t("noRoomsFound", { query: term }) : t("noRooms")}</p>}
+        {result.state === "failed" && <LoadFailure error={result.error} onRetry={retry} />}
+        {state === "loading" && !data && <SkeletonList rows={4} shape="square" />}
+        {state === "done" && rooms.length === 0 && <NoRooms query={term} />}
         <ul aria-label={t("explore")}>
           {rooms.map((room) => (
             <PublicRoom
@@ -125,17 +118,17 @@ function PublicRoom({ room, joined, busy, onJoin }: PublicRoomProps): ReactEleme
   );
 }
 
-function RoomSkeletons(): ReactElement {
+function NoRooms({ query }: { query: string }): ReactElement {
+  const { t } = useTranslation("newchat");
+  if (query) return <Notice icon="search" title={t("noRoomsFound", { query })} />;
+  const action = (
+    <Button variant="primary" icon="people" onClick={() => navigate({ overlay: { name: "new-room" } }, { replace: true })}>
+      {t("newRoom")}
+    </Button>
+  );
   return (
-    <div aria-hidden="true">
-      {[60, 40, 75, 55].map((width) => (
-        <div key={width} className={styles.room}>
-          <Skeleton shape="square" width={44} height={44} />
-          <div className={styles.texts}>
-            <Skeleton width={`${width}%`} />
-          </div>
-        </div>
-      ))}
-    </div>
+    <Notice icon="compass" title={t("noRooms")} action={action}>
+      {t("noRoomsHint")}
+    </Notice>
   );
 }

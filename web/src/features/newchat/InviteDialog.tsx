@@ -27,7 +27,7 @@ export function InviteDialog({ room, onClose }: { room: Room; onClose: () => voi
   };
 
   return (
-    <Dialog open onClose={onClose} title={t("invite", { name: room.name })}>
+    <Dialog open onClose={onClose} title={t("invite", { name: room.name })} steady>
       <PersonPicker busyId={busyId} onPick={(person) => void invite(person)} />
     </Dialog>
   );

@@ -5,6 +5,7 @@ import type { ReactElement } from "react";
 import { useTranslation } from "react-i18next";
 import { Avatar } from "@/components/Avatar";
 import { Button } from "@/components/Button";
+import { FormError } from "@/components/Form";
 import { IconButton } from "@/components/IconButton";
 import { RoomAvatar } from "@/matrix/avatars";
 import { useClient } from "@/matrix/ClientProvider";
@@ -44,11 +45,7 @@ export function JoinScreen({ address }: { address: string }): ReactElement {
       {invited ? <RoomAvatar room={invited} size={76} /> : <Avatar id={address} name={address} size={76} shape="room" />}
       <h1 dir="auto">{invited ? invited.name : t("unknownRoom")}</h1>
       <p>{invited ? t(invited.getDMInviter() ? "invitedDirect" : "invited", { name: inviter }) : t("unknownRoomHint")}</p>
-      {error && (
-        <p className={styles.error} role="alert">
-          {error}
-        </p>
-      )}
+      <FormError>{error}</FormError>
       <div className={styles.screenActions}>
         {invited && (
           <Button busy={busy === "decline"} onClick={() => void act("decline")}>

@@ -31,7 +31,7 @@ export function NewChatDialog({ query, onClose }: { query: string; onClose: () =
   };
 
   return (
-    <Dialog open onClose={onClose} title={t("newChat")}>
+    <Dialog open onClose={onClose} title={t("newChat")} steady>
       <PersonPicker initial={query} busyId={busyId} onPick={(person) => void begin(person)} />
       <div className={styles.foot}>
         <Button variant="plain" icon="people" onClick={() => navigate({ overlay: { name: "new-room" } }, { replace: true })}>

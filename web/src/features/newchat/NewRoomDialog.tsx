@@ -1,12 +1,13 @@
 import { EventType } from "matrix-js-sdk";
 import type { ICreateRoomStateEvent } from "matrix-js-sdk";
 import { useEffect, useState } from "react";
-import type { FormEvent, ReactElement } from "react";
+import type { ReactElement } from "react";
 import { useTranslation } from "react-i18next";
 import { Avatar } from "@/components/Avatar";
 import { Button } from "@/components/Button";
 import { ChoiceGroup } from "@/components/ChoiceGroup";
 import { Dialog } from "@/components/Dialog";
+import { Form, FormActions, FormError, FormIdentity } from "@/components/Form";
 import { PicturePicker } from "@/components/PicturePicker";
 import { TextArea, TextField } from "@/components/TextField";
 import { useClient } from "@/matrix/ClientProvider";
@@ -14,7 +15,6 @@ import { errorKey } from "@/matrix/http";
 import { navigate } from "@/matrix/routes";
 import { uploadPicture } from "@/matrix/upload";
 import { aliasFrom } from "./aliasFrom";
-import styles from "./newchat.module.css";
 
 type Access = "private" | "public";
 type Errors = { name?: string; alias?: string; form?: string };
@@ -33,8 +33,7 @@ export function NewRoomDialog({ onClose }: { onClose: () => void }): ReactElemen
   useEffect(() => () => void (picture && URL.revokeObjectURL(picture.url)), [picture]);
   const alias = typedAlias ?? aliasFrom(name);
 
-  const submit = async (event: FormEvent): Promise<void> => {
-    event.preventDefault();
+  const submit = async (): Promise<void> => {
     if (busy) return;
     if (!name.trim()) return setErrors({ name: t("roomNameMissing") });
     if (access === "public" && alias && alias !== aliasFrom(alias)) return setErrors({ alias: t("aliasBad") });
@@ -62,8 +61,8 @@ export function NewRoomDialog({ onClose }: { onClose: () => void }): ReactElemen
 
   return (
     <Dialog open onClose={onClose} title={t("newRoom")}>
-      <form className={styles.form} onSubmit={(event) => void submit(event)} noValidate>
-        <div className={styles.identity}>
+      <Form onSubmit={() => void submit()}>
+        <FormIdentity>
           <PicturePicker
             label={t("picture")}
             chooseLabel={t("choosePicture")}
@@ -84,7 +83,7 @@ export function NewRoomDialog({ onClose }: { onClose: () => void }): ReactElemen
             autoFocus
             onChange={(event) => setName(event.target.value)}
           />
-        </div>
+        </FormIdentity>
         <TextArea label={t("topic")} hint={t("topicHint")} rows={2} value={topic} maxLength={1000} onChange={(event) => setTopic(event.target.value)} />
         <ChoiceGroup
           label={t("access")}
@@ -107,18 +106,14 @@ export function NewRoomDialog({ onClose }: { onClose: () => void }): ReactElemen
             onChange={(event) => setTypedAlias(event.target.value)}
           />
         )}
-        {errors.form && (
-          <p className={styles.error} role="alert">
-            {errors.form}
-          </p>
-        )}
-        <div className={styles.actions}>
+        <FormError>{errors.form}</FormError>
+        <FormActions>
           <Button onClick={onClose}>{t("cancel")}</Button>
           <Button type="submit" variant="primary" busy={busy}>
             {t("create")}
           </Button>
-        </div>
-      </form>
+        </FormActions>
+      </Form>
     </Dialog>
   );
 }

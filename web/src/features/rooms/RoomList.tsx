@@ -1,8 +1,7 @@
 import { useEffect, useMemo, useRef, useState } from "react";
 import type { KeyboardEvent, ReactElement } from "react";
 import { useTranslation } from "react-i18next";
-import { Icon } from "@/components/Icon";
-import { IconButton } from "@/components/IconButton";
+import { SearchField } from "@/components/SearchField";
 import { classes } from "@/components/classes";
 import { navigate, openOverlay } from "@/matrix/routes";
 import { useViewModel } from "@/matrix/ViewModel";
@@ -88,25 +87,21 @@ export function RoomList({ viewModel, selected, onSignOut }: RoomListProps): Rea
   return (
     <>
       <RoomListHeader onSignOut={onSignOut} />
-      <div className={styles.search} role="search">
-        <Icon name="search" size={16} />
-        <input
-          ref={search}
-          type="text"
-          enterKeyHint="go"
-          placeholder={t("search")}
-          aria-label={t("searchLabel")}
-          aria-keyshortcuts="Control+K"
-          value={query}
-          onChange={(event) => setQuery(event.target.value)}
-          onKeyDown={onSearchKey}
-        />
-        {query ? (
-          <IconButton icon="close" size="sm" label={t("clear")} tooltip={false} onClick={() => (setQuery(""), search.current?.focus())} />
-        ) : (
-          <kbd aria-hidden="true">Ctrl K</kbd>
-        )}
-      </div>
+      <SearchField
+        ref={search}
+        landmark
+        className={styles.search}
+        size="sm"
+        enterKeyHint="go"
+        label={t("searchLabel")}
+        placeholder={t("search")}
+        aria-keyshortcuts="Control+K"
+        value={query}
+        onValue={setQuery}
+        onClear={() => (setQuery(""), search.current?.focus())}
+        onKeyDown={onSearchKey}
+        end={<kbd aria-hidden="true">Ctrl K</kbd>}
+      />
       <div className={styles.chips} role="group" aria-label={t("filters")}>
         {FILTERS.map((name) => (
           <button

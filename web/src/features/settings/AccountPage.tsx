@@ -1,7 +1,8 @@
 import { useState } from "react";
-import type { FormEvent, ReactElement } from "react";
+import type { ReactElement } from "react";
 import { useTranslation } from "react-i18next";
 import { Button } from "@/components/Button";
+import { Form, FormActions } from "@/components/Form";
 import { TextField } from "@/components/TextField";
 import { showToast } from "@/components/Toast";
 import { useClient } from "@/matrix/ClientProvider";
@@ -50,8 +51,7 @@ function PasswordForm(): ReactElement {
   const [errors, setErrors] = useState<{ current?: string; next?: string }>({});
   const [busy, setBusy] = useState(false);
 
-  const submit = async (event: FormEvent): Promise<void> => {
-    event.preventDefault();
+  const submit = async (): Promise<void> => {
     if (busy) return;
     if (!current) return setErrors({ current: t("missing") });
     if (next.length < 8) return setErrors({ next: t("passwordShort") });
@@ -70,7 +70,7 @@ function PasswordForm(): ReactElement {
   };
 
   return (
-    <form className={styles.form} onSubmit={(event) => void submit(event)} noValidate>
+    <Form onSubmit={() => void submit()}>
       <h3>{t("changePassword")}</h3>
       <TextField
         label={t("currentPassword")}
@@ -93,11 +93,11 @@ function PasswordForm(): ReactElement {
         <input type="checkbox" checked={others} onChange={(event) => setOthers(event.target.checked)} />
         {t("signOutOthers")}
       </label>
-      <div className={styles.actions}>
+      <FormActions>
         <Button type="submit" variant="primary" busy={busy}>
           {t("changePassword")}
         </Button>
-      </div>
-    </form>
+      </FormActions>
+    </Form>
   );
 }

@@ -1,35 +1,32 @@
 import type { IMyDevice } from "matrix-js-sdk";
 import { useCallback, useState } from "react";
-import type { FormEvent, ReactElement } from "react";
+import type { ReactElement } from "react";
 import { useTranslation } from "react-i18next";
 import { agoOf } from "@/components/ago";
 import { Button } from "@/components/Button";
+import { Form, FormActions } from "@/components/Form";
 import { Icon } from "@/components/Icon";
-import { Skeleton } from "@/components/Skeleton";
+import { IconButton } from "@/components/IconButton";
+import { SkeletonList } from "@/components/SkeletonList";
 import { TextField } from "@/components/TextField";
 import { showToast } from "@/components/Toast";
 import { useLoad } from "@/components/useLoad";
 import { useClient } from "@/matrix/ClientProvider";
 import { errorKey } from "@/matrix/http";
+import { LoadFailure } from "@/matrix/LoadFailure";
 import { PasswordDialog } from "./PasswordDialog";
 import styles from "./settings.module.css";
 
 /** Where the person is signed in. */
 export function DevicesPage(): ReactElement {
-  const { t } = useTranslation(["settings", "matrix"]);
+  const { t } = useTranslation("settings");
   const client = useClient();
   const load = useCallback(() => client.getDevices(), [client]);
-  const { state, data, retry, ...rest } = useLoad(load);
+  const { retry, ...result } = useLoad(load);
+  const { data } = result;
   const [leaving, setLeaving] = useState<IMyDevice | null>(null);
-  if (state === "failed") {
-    return (
-      <div className={styles.note} role="alert">
-        <p>{t(errorKey("error" in rest ? rest.error : null), { ns: "matrix" })}</p>
-        <Button onClick={retry}>{t("retry")}</Button>
-      </div>
-    );
-  }
-  if (!data) return <Skeleton height={64} shape="bubble" />;
+  if (result.state === "failed") return <LoadFailure error={result.error} onRetry={retry} />;
+  if (!data) return <SkeletonList rows={2} size={40} />;
   const mine = data.devices.filter((device) => device.device_id === client.getDeviceId());
   const others = data.devices.filter((device) => device.device_id !== client.getDeviceId()).toSorted((a, b) => (b.last_seen_ts ?? 0) - (a.last_seen_ts ?? 0));
   return (
@@ -71,11 +68,13 @@ function Device({ device, onRenamed, onSignOut }: DeviceProps): ReactElement {
   const { t, i18n } = useTranslation(["settings", "matrix"]);
   const client = useClient();
   const [renaming, setRenaming] = useState(false);
+  const [busy, setBusy] = useState(false);
   const [name, setName] = useState(device.display_name ?? "");
   const label = deviceLabel(device, (id) => t("unnamedDevice", { id }));
 
-  const rename = async (event: FormEvent): Promise<void> => {
-    event.preventDefault();
+  const rename = async (): Promise<void> => {
+    if (busy) return;
+    setBusy(true);
     try {
       await client.setDeviceDetails(device.device_id, { display_name: name.trim() });
       setRenaming(false);
@@ -83,6 +82,7 @@ function Device({ device, onRenamed, onSignOut }: DeviceProps): ReactElement {
     } catch (error) {
       showToast(t(errorKey(error), { ns: "matrix" }), { kind: "error" });
     }
+    setBusy(false);
   };
 
   return (
@@ -91,15 +91,25 @@ function Device({ device, onRenamed, onSignOut }: DeviceProps): ReactElement {
         <Icon name={/Android|iOS|phone/i.test(label) ? "device" : "monitor"} />
       </span>
       {renaming ? (
-        <form className={styles.rename} onSubmit={(event) => void rename(event)}>
-          <TextField label={t("deviceName")} value={name} maxLength={100} onChange={(event) => setName(event.target.value)} />
-          <div className={styles.actions}>
-            <Button onClick={() => setRenaming(false)}>{t("cancel")}</Button>
-            <Button type="submit" variant="primary">
-              {t("save")}
-            </Button>
-          </div>
-        </form>
+        <div className={styles.rename}>
+          <Form onSubmit={() => void rename()}>
+            <TextField
+              label={t("deviceName")}
+              value={name}
+              maxLength={100}
+              // The field was opened to be written in.
+              // eslint-disable-next-line jsx-a11y/no-autofocus -- see above
+              autoFocus
+              onChange={(event) => setName(event.target.value)}
+            />
+            <FormActions>
+              <Button onClick={() => setRenaming(false)}>{t("cancel")}</Button>
+              <Button type="submit" variant="primary" busy={busy}>
+                {t("save")}
+              </Button>
+            </FormActions>
+          </Form>
+        </div>
       ) : (
         <>
           <div className={styles.deviceText}>
@@ -107,9 +117,7 @@ function Device({ device, onRenamed, onSignOut }: DeviceProps): ReactElement {
             <p className={styles.hint}>{device.last_seen_ts ? t("lastSeen", { when: agoOf(device.last_seen_ts, i18n.language) }) : t("neverSeen")}</p>
           </div>
           <div className={styles.deviceActions}>
-            <Button variant="plain" aria-label={`${t("rename")}: ${label}`} onClick={() => setRenaming(true)}>
-              {t("rename")}
-            </Button>
+            <IconButton icon="edit" label={`${t("rename")}: ${label}`} tooltip={false} onClick={() => setRenaming(true)} />
             {onSignOut && (
               <Button variant="danger" aria-label={`${t("signOutDevice")}: ${label}`} onClick={onSignOut}>
                 {t("signOutDevice")}

@@ -1,14 +1,14 @@
 import type { AuthDict } from "matrix-js-sdk";
 import { useState } from "react";
-import type { FormEvent, ReactElement } from "react";
+import type { ReactElement } from "react";
 import { useTranslation } from "react-i18next";
 import { Button } from "@/components/Button";
 import { Dialog } from "@/components/Dialog";
+import { Form, FormActions } from "@/components/Form";
 import { TextField } from "@/components/TextField";
 import { useClient } from "@/matrix/ClientProvider";
 import { errorKey } from "@/matrix/http";
 import { isWrongPassword, withPassword } from "@/matrix/reauth";
-import styles from "./settings.module.css";
 
 export interface PasswordDialogProps {
   title: string;
@@ -27,8 +27,7 @@ export function PasswordDialog({ title, hint, confirm, act, onDone, onClose }: P
   const [error, setError] = useState<string>();
   const [busy, setBusy] = useState(false);
 
-  const submit = async (event: FormEvent): Promise<void> => {
-    event.preventDefault();
+  const submit = async (): Promise<void> => {
     if (busy) return;
     if (!password) return setError(t("missing"));
     setBusy(true);
@@ -44,7 +43,7 @@ export function PasswordDialog({ title, hint, confirm, act, onDone, onClose }: P
 
   return (
     <Dialog open onClose={onClose} title={title} size="sm">
-      <form className={styles.form} onSubmit={(event) => void submit(event)} noValidate>
+      <Form onSubmit={() => void submit()}>
         <p>{hint}</p>
         <TextField
           label={t("password")}
@@ -54,13 +53,13 @@ export function PasswordDialog({ title, hint, confirm, act, onDone, onClose }: P
           error={error}
           onChange={(event) => setPassword(event.target.value)}
         />
-        <div className={styles.actions}>
+        <FormActions>
           <Button onClick={onClose}>{t("cancel")}</Button>
           <Button type="submit" variant="danger" busy={busy}>
             {confirm}
           </Button>
-        </div>
-      </form>
+        </FormActions>
+      </Form>
     </Dialog>
   );
 }

@@ -1,8 +1,9 @@
 import { useCallback, useState } from "react";
-import type { FormEvent, ReactElement } from "react";
+import type { ReactElement } from "react";
 import { useTranslation } from "react-i18next";
 import { Avatar } from "@/components/Avatar";
 import { Button } from "@/components/Button";
+import { Form, FormActions } from "@/components/Form";
 import { PicturePicker } from "@/components/PicturePicker";
 import { Skeleton } from "@/components/Skeleton";
 import { TextField } from "@/components/TextField";
@@ -10,6 +11,7 @@ import { showToast } from "@/components/Toast";
 import { useLoad } from "@/components/useLoad";
 import { useClient } from "@/matrix/ClientProvider";
 import { errorKey } from "@/matrix/http";
+import { LoadFailure } from "@/matrix/LoadFailure";
 import { useMediaUrl } from "@/matrix/media";
 import { localPart } from "@/matrix/rooms";
 import { uploadPicture } from "@/matrix/upload";
@@ -22,19 +24,12 @@ interface Profile {
 
 /** The name and face others see. */
 export function ProfilePage(): ReactElement {
-  const { t } = useTranslation(["settings", "matrix"]);
   const client = useClient();
   const load = useCallback(() => client.getProfileInfo(client.getSafeUserId()) as Promise<Profile>, [client]);
-  const { state, data, retry, ...rest } = useLoad(load);
-  if (state === "failed") {
-    return (
-      <div className={styles.note} role="alert">
-        <p>{t(errorKey("error" in rest ? rest.error : null), { ns: "matrix" })}</p>
-        <Button onClick={retry}>{t("retry")}</Button>
-      </div>
-    );
-  }
-  if (!data) return <Skeleton shape="circle" width={96} height={96} />;
+  const { retry, ...result } = useLoad(load);
+  const { data } = result;
+  if (result.state === "failed") return <LoadFailure error={result.error} onRetry={retry} />;
+  if (!data) return <ProfileSkeleton />;
   return <ProfileForm profile={data} />;
 }
 
@@ -64,38 +59,48 @@ function ProfileForm({ profile }: { profile: Profile }): ReactElement {
       await client.setAvatarUrl(mxc);
       setPicture(mxc || undefined);
     });
-  const submit = (event: FormEvent): void => {
-    event.preventDefault();
+  const submit = (): void =>
     void run("name", async () => {
       await client.setDisplayName(name.trim());
       setSaved(name.trim());
     });
-  };
 
   return (
-    <form className={styles.form} onSubmit={submit} noValidate>
-      <PicturePicker
-        label={t("picture")}
-        chooseLabel={t("choosePicture")}
-        removeLabel={t("removePicture")}
-        present={Boolean(picture)}
-        busy={busy === "picture"}
-        onPick={(file) => void changePicture(file)}
-        onRemove={() => void changePicture(null)}
-      >
-        <Avatar id={userId} name={saved || localPart(userId)} src={src} size={96} />
-      </PicturePicker>
+    <Form onSubmit={submit}>
+      <div className={styles.face}>
+        <PicturePicker
+          label={t("picture")}
+          chooseLabel={t("choosePicture")}
+          removeLabel={t("removePicture")}
+          present={Boolean(picture)}
+          busy={busy === "picture"}
+          onPick={(file) => void changePicture(file)}
+          onRemove={() => void changePicture(null)}
+        >
+          <Avatar id={userId} name={saved || localPart(userId)} src={src} size={96} />
+        </PicturePicker>
+      </div>
       <TextField label={t("name")} hint={t("nameHint")} value={name} maxLength={100} autoComplete="name" onChange={(event) => setName(event.target.value)} />
       <div>
         <b className={styles.label}>{t("address")}</b>
         <p className={styles.code}>{userId}</p>
         <p className={styles.hint}>{t("addressHint")}</p>
       </div>
-      <div className={styles.actions}>
+      <FormActions>
         <Button type="submit" variant="primary" disabled={name.trim() === saved} busy={busy === "name"}>
           {t("save")}
         </Button>
-      </div>
-    </form>
+      </FormActions>
+    </Form>
+  );
+}
+
+function ProfileSkeleton(): ReactElement {
+  return (
+    <div className={styles.skeleton}>
+      <Skeleton shape="circle" width={96} height={96} />
+      <Skeleton width="20%" />
+      <Skeleton shape="bubble" height={44} />
+    </div>
   );
 }

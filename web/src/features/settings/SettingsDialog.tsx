@@ -28,7 +28,7 @@ export interface SettingsDialogProps {
 export function SettingsDialog({ page, onClose, onSignOut }: SettingsDialogProps): ReactElement {
   const { t } = useTranslation("settings");
   return (
-    <Dialog open onClose={onClose} title={t("title")} size="lg">
+    <Dialog open onClose={onClose} title={t("title")} size="lg" steady>
       <div className={styles.layout}>
         <nav className={styles.nav} aria-label={t("title")}>
           {PAGES.map(([name, icon]) => (
