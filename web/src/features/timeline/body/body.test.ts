@@ -38,6 +38,7 @@ describe("sanitize", () => {
     const html = '<a href="https://matrix.to/#/@ada:localhost">Ada</a>';
     expect(sanitize(html)).toBe('<span class="mention" title="@ada:localhost">@Ada</span>');
     expect(sanitize(html, { me: "@ada:localhost" })).toContain("mention-me");
+    expect(sanitize(html.replace("@ada:localhost", encodeURIComponent("@ada:localhost")), { me: "@ada:localhost" })).toContain("mention-me");
   });
 
   it("drops the quote that older clients put into replies", () => {

@@ -13,7 +13,7 @@ const TAGS = [
 const ATTRIBUTES = ["href", "start", "class", "data-mx-spoiler"];
 const SCHEMES = /^(?:https?|ftp|mailto|magnet):/iu;
 const MAX_DEPTH = 100;
-const PERSON = /^https:\/\/matrix\.to\/#\/(@[^/?]+)/u;
+const PERSON = /^https:\/\/matrix\.to\/#\/((?:@|%40)[^/?]+)/iu;
 
 export interface SanitizeOptions {
   /** The reader, whose own mentions stand out. */
