@@ -1,12 +1,13 @@
-import { useCallback, useEffect, useState } from "react";
+import { lazy, Suspense, useCallback, useEffect, useState } from "react";
 import type { ReactElement } from "react";
 import { useTranslation } from "react-i18next";
-import { ToastRegion } from "@/components/Toast";
-import { TooltipProvider } from "@/components/Tooltip";
-import { AuthScreen } from "@/features/auth/AuthScreen";
 import { clearSession, loadSession, onSessionChange, saveSession } from "@/matrix/session";
 import type { StoredSession } from "@/matrix/session";
-import { SignedIn } from "./SignedIn";
+import { LoadingShell } from "./LoadingShell";
+
+// Who signs in needs nothing of what comes after, and who is signed in nothing of the door.
+const AuthScreen = lazy(() => import("@/features/auth/AuthScreen").then((module) => ({ default: module.AuthScreen })));
+const SignedIn = lazy(() => import("./SignedIn").then((module) => ({ default: module.SignedIn })));
 
 /** Signed in or not: that is the first question. */
 export function App(): ReactElement {
@@ -33,13 +34,12 @@ export function App(): ReactElement {
   );
 
   return (
-    <TooltipProvider>
+    <Suspense fallback={session ? <LoadingShell /> : null}>
       {session ? (
         <SignedIn key={`${session.userId} ${session.deviceId}`} session={session} onEnd={end} />
       ) : (
         <AuthScreen onSession={begin} notice={notice} />
       )}
-      <ToastRegion />
-    </TooltipProvider>
+    </Suspense>
   );
 }

@@ -1,7 +1,7 @@
 import type { ReactElement } from "react";
 import { useTranslation } from "react-i18next";
 import { BrandMark } from "@/components/Brand";
-import { Skeleton } from "@/components/Skeleton";
+import { SkeletonList } from "@/components/SkeletonList";
 import { VisuallyHidden } from "@/components/VisuallyHidden";
 import { ConnectionBar } from "./ConnectionBar";
 import styles from "./Shell.module.css";
@@ -19,15 +19,7 @@ export function LoadingShell(): ReactElement {
         </div>
         <VisuallyHidden live="polite">{t("loading")}</VisuallyHidden>
         <div className={styles.loadingRows}>
-          {Array.from({ length: 8 }, (_, row) => (
-            <div key={row} className={styles.loadingRow}>
-              <Skeleton shape={row % 3 ? "circle" : "square"} width={44} height={44} />
-              <div>
-                <Skeleton width={`${45 + ((row * 17) % 35)}%`} />
-                <Skeleton width={`${60 + ((row * 13) % 35)}%`} />
-              </div>
-            </div>
-          ))}
+          <SkeletonList rows={8} shape="mixed" />
         </div>
       </div>
       <div className={styles.main} />

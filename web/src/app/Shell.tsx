@@ -1,25 +1,21 @@
-import { useEffect, useMemo, useSyncExternalStore } from "react";
+import { Suspense, useEffect, useMemo, useSyncExternalStore } from "react";
 import type { ReactElement } from "react";
 import { useTranslation } from "react-i18next";
 import { BrandMark } from "@/components/Brand";
 import { useMedia } from "@/components/useMedia";
 import { VisuallyHidden } from "@/components/VisuallyHidden";
-import { DetailsPanel } from "@/features/details/DetailsPanel";
-import { InviteDialog } from "@/features/newchat/InviteDialog";
-import { JoinScreen } from "@/features/newchat/JoinScreen";
-import { NewChatDialog } from "@/features/newchat/NewChatDialog";
-import { NewRoomDialog } from "@/features/newchat/NewRoomDialog";
-import { ExploreDialog } from "@/features/newchat/ExploreDialog";
 import { RoomList } from "@/features/rooms/RoomList";
 import { RoomListViewModel } from "@/features/rooms/RoomListViewModel";
-import { SettingsDialog } from "@/features/settings/SettingsDialog";
 import { useClient } from "@/matrix/ClientProvider";
 import { currentRoute, goBack, navigate, useRoute } from "@/matrix/routes";
 import { useJoinedRoom } from "@/matrix/useJoinedRoom";
 import { ConnectionBar } from "./ConnectionBar";
-import { RoomScreen } from "./RoomScreen";
 import styles from "./Shell.module.css";
 import { useTitle } from "./useTitle";
+import { DetailsPanel, ExploreDialog, InviteDialog, JoinScreen, NewChatDialog, NewRoomDialog, preloadViews, RoomScreen, SettingsDialog } from "./views";
+
+// A visit that begins in a room needs its view soon: fetched while the client starts.
+if (currentRoute().roomId) void RoomScreen.preload().catch(() => {});
 
 /** The main screen: list, room, details; on a phone one of them at a time. */
 export function Shell({ onSignOut }: { onSignOut: () => void }): ReactElement {
@@ -34,6 +30,7 @@ export function Shell({ onSignOut }: { onSignOut: () => void }): ReactElement {
   const listOnly = useMedia("(max-width: 720px)") && !route.roomId;
   useTitle(room?.name, attention);
   useEscape();
+  useEffect(preloadViews, []);
 
   const closeOverlay = (): void => goBack({ ...currentRoute(), overlay: undefined });
   const panel = room && route.panel;
@@ -52,28 +49,34 @@ export function Shell({ onSignOut }: { onSignOut: () => void }): ReactElement {
         </nav>
       </div>
       <div className={styles.main}>
-        {room ? (
-          <RoomScreen room={room} />
-        ) : route.roomId ? (
-          <JoinScreen key={route.roomId} address={route.roomId} />
-        ) : (
-          <main className={styles.empty}>
-            <BrandMark size={56} />
-            <h1>{t("pickChat")}</h1>
-            <p>{t("pickChatHint")}</p>
-          </main>
-        )}
+        <Suspense fallback={null}>
+          {room ? (
+            <RoomScreen room={room} />
+          ) : route.roomId ? (
+            <JoinScreen key={route.roomId} address={route.roomId} />
+          ) : (
+            <main className={styles.empty}>
+              <BrandMark size={56} />
+              <h1>{t("pickChat")}</h1>
+              <p>{t("pickChatHint")}</p>
+            </main>
+          )}
+        </Suspense>
       </div>
       {panel && (
         <aside className={styles.panel} aria-label={t("details")}>
-          <DetailsPanel key={`${room.roomId} ${route.personId ?? ""}`} room={room} personId={panel === "person" ? route.personId : undefined} />
+          <Suspense fallback={null}>
+            <DetailsPanel key={`${room.roomId} ${route.personId ?? ""}`} room={room} personId={panel === "person" ? route.personId : undefined} />
+          </Suspense>
         </aside>
       )}
-      {overlay?.name === "new-chat" && <NewChatDialog query={overlay.query ?? ""} onClose={closeOverlay} />}
-      {overlay?.name === "new-room" && <NewRoomDialog onClose={closeOverlay} />}
-      {overlay?.name === "invite" && room && <InviteDialog room={room} onClose={closeOverlay} />}
-      {overlay?.name === "explore" && <ExploreDialog onClose={closeOverlay} />}
-      {overlay?.name === "settings" && <SettingsDialog page={overlay.page} onClose={closeOverlay} onSignOut={onSignOut} />}
+      <Suspense fallback={null}>
+        {overlay?.name === "new-chat" && <NewChatDialog query={overlay.query ?? ""} onClose={closeOverlay} />}
+        {overlay?.name === "new-room" && <NewRoomDialog onClose={closeOverlay} />}
+        {overlay?.name === "invite" && room && <InviteDialog room={room} onClose={closeOverlay} />}
+        {overlay?.name === "explore" && <ExploreDialog onClose={closeOverlay} />}
+        {overlay?.name === "settings" && <SettingsDialog page={overlay.page} onClose={closeOverlay} onSignOut={onSignOut} />}
+      </Suspense>
     </div>
   );
 }

@@ -1,5 +1,7 @@
 import { useEffect, useState } from "react";
 import type { ReactElement } from "react";
+import { ToastRegion } from "@/components/Toast";
+import { TooltipProvider } from "@/components/Tooltip";
 import { ClientProvider } from "@/matrix/ClientProvider";
 import { forget, startRunning } from "@/matrix/client";
 import type { Running } from "@/matrix/client";
@@ -41,7 +43,10 @@ export function SignedIn({ session, onEnd }: SignedInProps): ReactElement {
   return (
     <TransportContext value={running.transport}>
       <ClientProvider client={running.client}>
-        {ready ? <Shell onSignOut={() => void running.signOut().then(() => onEnd("chosen"))} /> : <LoadingShell />}
+        <TooltipProvider>
+          {ready ? <Shell onSignOut={() => void running.signOut().then(() => onEnd("chosen"))} /> : <LoadingShell />}
+          <ToastRegion />
+        </TooltipProvider>
       </ClientProvider>
     </TransportContext>
   );

@@ -1,5 +1,5 @@
 import type { Room } from "matrix-js-sdk";
-import { useEffect, useMemo, useState } from "react";
+import { lazy, Suspense, useEffect, useMemo, useState } from "react";
 import type { KeyboardEvent, ReactElement } from "react";
 import { useTranslation } from "react-i18next";
 import { useClient } from "@/matrix/ClientProvider";
@@ -7,7 +7,6 @@ import { useViewModel } from "@/matrix/ViewModel";
 import { Announcer } from "./Announcer";
 import { TimelineContext } from "./context";
 import { DeleteDialog } from "./DeleteDialog";
-import { Lightbox } from "./media/Lightbox";
 import { estimateRow } from "./model/estimate";
 import type { MessageItem, Row } from "./model/types";
 import { RowView } from "./RowView";
@@ -17,6 +16,8 @@ import { timelineOf } from "./TimelineViewModel";
 import { ToLatest } from "./ToLatest";
 import { useActions } from "./useActions";
 import { useReading } from "./useReading";
+
+const Lightbox = lazy(() => import("./media/Lightbox").then((module) => ({ default: module.Lightbox })));
 
 type KeptTimelineRow = Row & { readonly estimate: number; readonly floating: boolean };
 
@@ -110,7 +111,9 @@ export function Timeline({ room }: { room: Room }): ReactElement {
           onClick={() => void viewModel.jumpToLatest().then(() => controller.toEnd())}
         />
         <Announcer rows={rows} />
-        {viewed && <Lightbox item={viewed} rows={rows} onView={setViewed} onClose={() => setViewed(undefined)} />}
+        <Suspense fallback={null}>
+          {viewed && <Lightbox item={viewed} rows={rows} onView={setViewed} onClose={() => setViewed(undefined)} />}
+        </Suspense>
         <DeleteDialog item={deleting} onClose={() => setDeleting(undefined)} />
       </div>
     </TimelineContext>
