@@ -54,6 +54,49 @@ test("a person signs up, finds a public room, joins it, signs out and in again, 
   await page.context().close();
 });
 
+test("what is wrong with a sign-up stands at its field, and the field is ready to be mended", async () => {
+  const { page } = await openWindow(browser, { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
+  await page.goto(server.url);
+  await page.getByRole("button", { name: "Create account" }).click();
+  const name = page.getByLabel("Name");
+  const password = page.getByLabel("Password", { exact: true });
+  const create = page.locator("form").getByRole("button", { name: "Create account" });
+  const focused = (): Promise<string | null> => page.evaluate(() => document.activeElement?.getAttribute("name") ?? null);
+  await name.fill("Ada L");
+  await password.fill("short");
+  await create.click();
+  await page.getByText("Use only small letters, digits and . _ - in your name.").waitFor();
+  await page.getByText("Use at least 8 characters.").waitFor();
+  await expect.poll(focused).toBe("username");
+  await expectAccessiblePage(page, "sign up with errors");
+  await name.fill("ada");
+  await password.fill("a quiet evening");
+  await create.click();
+  await page.getByText("This name is taken. Choose another one.").waitFor();
+  await expect.poll(focused).toBe("username");
+  expect(await password.inputValue()).toBe("a quiet evening");
+  await page.context().close();
+});
+
+test("a server that is away or in trouble is named as the reason, and trying again works", async () => {
+  const { page } = await openWindow(browser, { viewport: { width: 1280, height: 800 } });
+  await page.goto(server.url);
+  await page.getByLabel("Name").fill("ada");
+  await page.getByLabel("Password", { exact: true }).fill(ada.password);
+  await page.route("**/login", (route) => route.abort());
+  await page.keyboard.press("Enter");
+  await page.getByRole("alert").getByText("The server cannot be reached.").waitFor();
+  await page.unroute("**/login");
+  await page.route("**/login", (route) => route.fulfill({ status: 502, body: "Bad gateway" }));
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
+  await page.getByRole("alert").getByText("The server had a problem.").waitFor();
+  await expectAccessiblePage(page, "sign in with an error");
+  await page.unroute("**/login");
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
+  await page.getByRole("navigation", { name: "Chats" }).waitFor();
+  await page.context().close();
+});
+
 test("a link into a room opens it, and offers joining to who is not in it", async () => {
   const cleo = await register(server.url, "cleo", "Cleo Lind");
   const { page } = await openWindow(browser, { viewport: { width: 1280, height: 800 } });
