@@ -39,7 +39,6 @@ check-browser: web
 	scripts/test-tools
 	cargo build --locked --workspace
 	cd web && CHATBOOK_BIN=$(TARGET)/debug/chatbook npm run test:e2e -- talk heal door -t "$(BROWSER_TESTS)"
-	cd web && CHATBOOK_BIN=$(TARGET)/debug/chatbook npm run test:e2e -- rooms settings pictures
 
 # Licences, advisories and duplicates of the dependencies; needs `cargo install cargo-deny` and the network.
 deny:

@@ -46,6 +46,13 @@ async function open(path: string, options: BrowserContextOptions): Promise<Page>
   return page;
 }
 
+/** Everything loaded, the newest message above the composer. */
+async function toEnd(page: Page): Promise<void> {
+  await page.waitForTimeout(900);
+  await page.getByTestId("timeline-scroller").evaluate((scroller) => (scroller.scrollTop = scroller.scrollHeight));
+  await page.waitForTimeout(600);
+}
+
 const garden = (): string => `/room/${encodeURIComponent(scene.rooms.garden)}`;
 
 test.each(["light", "dark"] as const)("a conversation on a desk, %s", async (colorScheme) => {
@@ -54,7 +61,7 @@ test.each(["light", "dark"] as const)("a conversation on a desk, %s", async (col
   await page.getByText("Online · 6").waitFor();
   await enliven(scene);
   await page.getByRole("region", { name: "Members" }).getByText("typing…").waitFor();
-  await page.waitForTimeout(900);
+  await toEnd(page);
   await page.screenshot({ path: join(IMAGES, `chat-${colorScheme}.png`) });
   await expectAccessiblePage(page, `the scene, ${colorScheme}`);
   await page.context().close();
@@ -70,7 +77,7 @@ test("the same on a phone", async () => {
   await page.getByRole("link", { name: /Garden collective/ }).tap();
   await page.getByRole("article", { name: /Ten o'clock at the gate/ }).waitFor();
   await enliven(scene);
-  await page.waitForTimeout(900);
+  await toEnd(page);
   await page.screenshot({ path: join(IMAGES, "chat-phone.png") });
   await expectAccessiblePage(page, "the scene on a phone");
   await page.context().close();

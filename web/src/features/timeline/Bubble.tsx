@@ -3,6 +3,7 @@ import type { CSSProperties, ReactElement } from "react";
 import { useTranslation } from "react-i18next";
 import { Icon } from "@/components/Icon";
 import { hueOf } from "@/components/hue";
+import { VisuallyHidden } from "@/components/VisuallyHidden";
 import { FormattedBody } from "./body/FormattedBody";
 import styles from "./Bubble.module.css";
 import { useTimeline } from "./context";
@@ -117,9 +118,9 @@ function QuoteBlock({ quote }: { quote: Quote }): ReactElement {
       type="button"
       className={styles.quote}
       style={{ "--h": hueOf(quote.sender ?? "") } as CSSProperties}
-      aria-label={t("quote.jump", { name: quote.senderName })}
       onClick={() => jump(quote.id)}
     >
+      <VisuallyHidden>{t("quote.jump")} </VisuallyHidden>
       <b dir="auto">{quote.senderName}</b>
       <span dir="auto">{quote.text === "" ? "…" : quote.text}</span>
     </button>
