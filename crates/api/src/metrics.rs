@@ -54,11 +54,14 @@ impl Metrics {
         let mut out = String::new();
         self.render_requests(&mut out);
         let writer = chat.db.writer_stats();
-        counter(&mut out, "chatbook_store_transactions_total", "Transactions synced to disk.", writer.batches);
+        counter(&mut out, "chatbook_store_transactions_total", "Transactions.", writer.batches);
         counter(&mut out, "chatbook_store_commands_total", "Commands in those transactions.", writer.commands);
         counter(&mut out, "chatbook_store_failed_commands_total", "Commands that failed.", writer.failed);
         let busy = seconds(writer.busy_us);
         counter(&mut out, "chatbook_store_busy_seconds_total", "Time spent in transactions.", busy);
+        counter(&mut out, "chatbook_store_syncs_total", "How often the disk was waited for.", writer.syncs);
+        let waited = seconds(writer.sync_us);
+        counter(&mut out, "chatbook_store_sync_seconds_total", "Time spent waiting for it.", waited);
         counter(&mut out, "chatbook_store_queries_total", "Queries that reached the database.", chat.db.queries());
         process(&mut out);
         out

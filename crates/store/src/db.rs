@@ -85,6 +85,8 @@ impl Db {
         let path = dir.join("chatbook.db");
         let mut connection = connect(&path, OpenFlags::default())?;
         migrations::run(&mut connection)?;
+        let wal = std::fs::File::open(dir.join("chatbook.db-wal"))
+            .map_err(|e| Error::Refused(format!("cannot open the database's write-ahead log: {e}")))?;
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let readers = (0..READERS).map(|_| connect(&path, flags)).collect::<Result<Vec<_>>>()?;
         let (jobs, queue) = mpsc::channel(QUEUE);
@@ -93,7 +95,7 @@ impl Db {
             .name("store-writer".into())
             .spawn({
                 let stats = stats.clone();
-                move || writer::run(connection, queue, &stats)
+                move || writer::run(&connection, queue, &move || wal.sync_data(), &stats)
             })
             .map_err(|e| Error::Refused(format!("cannot start the writer thread: {e}")))?;
         Ok(Self {

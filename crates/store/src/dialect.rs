@@ -24,7 +24,7 @@ pub(crate) fn sqlite_migration(sql: &str) -> String {
     sql.replace(") clustered;", ") without rowid;")
 }
 
-/// What a connection sets before its first use. FULL syncs the log at every commit: an acknowledgement means on disk.
+/// What a connection sets before its first use. NORMAL leaves it to the writer to sync the log before it acknowledges.
 pub(crate) const SQLITE_PRAGMAS: &str = "
-    pragma journal_mode = wal; pragma synchronous = full; pragma busy_timeout = 5000; pragma temp_store = memory;
+    pragma journal_mode = wal; pragma synchronous = normal; pragma busy_timeout = 5000; pragma temp_store = memory;
     pragma cache_size = -16384; pragma mmap_size = 268435456; pragma wal_autocheckpoint = 4000; pragma foreign_keys = off;";

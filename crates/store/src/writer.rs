@@ -1,11 +1,16 @@
 //! The one writer of an SQLite store: collects what waits into a transaction, syncs it to disk once, then answers.
 //!
-//! Group commit without timers: while one transaction is being synced, the next batch collects in the queue.
+//! Group commit without timers, in two steps that overlap: while one thread waits for the disk and tells everyone of a
+//! batch, the other writes the next, and the one after that collects in the queue. SQLite itself does not sync at a
+//! commit (`synchronous=NORMAL`); the write-ahead log is synced here before anybody hears of what stands in it.
 
 use std::{
+    io,
+    ops::ControlFlow,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
+        mpsc::{Receiver, SyncSender},
     },
     time::Instant,
 };
@@ -23,6 +28,12 @@ use crate::{
 
 /// Commands in one transaction at most.
 const BATCH: usize = 512;
+/// Batches that may wait for the second thread, besides the one it has. The more run ahead, the smaller each is, and the
+/// more pages are written for a command.
+const AHEAD: usize = 0;
+
+/// Waits until everything written is on disk.
+pub(crate) type Sync = dyn Fn() -> io::Result<()> + std::marker::Sync;
 
 type Reply<T> = oneshot::Sender<Result<T>>;
 
@@ -40,19 +51,25 @@ pub(crate) struct Stats {
     commands: AtomicU64,
     failed: AtomicU64,
     busy_us: AtomicU64,
+    syncs: AtomicU64,
+    sync_us: AtomicU64,
 }
 
 /// [`Stats`] at one moment.
 #[derive(Debug, Clone, Copy)]
 pub struct Snapshot {
-    /// Transactions synced to disk.
+    /// Transactions.
     pub batches: u64,
     /// Commands in them.
     pub commands: u64,
     /// Commands that failed.
     pub failed: u64,
-    /// Microseconds spent in transactions, waiting for the disk included.
+    /// Microseconds spent in transactions.
     pub busy_us: u64,
+    /// How often the disk was waited for.
+    pub syncs: u64,
+    /// Microseconds spent waiting for it.
+    pub sync_us: u64,
 }
 
 impl Stats {
@@ -62,36 +79,59 @@ impl Stats {
             commands: self.commands.load(Relaxed),
             failed: self.failed.load(Relaxed),
             busy_us: self.busy_us.load(Relaxed),
+            syncs: self.syncs.load(Relaxed),
+            sync_us: self.sync_us.load(Relaxed),
         }
     }
 }
 
-pub(crate) fn run(connection: Connection, mut queue: mpsc::Receiver<Job>, stats: &Stats) {
-    let mut follower: Option<Follower> = None;
-    let mut jobs = Vec::with_capacity(BATCH);
-    while queue.blocking_recv_many(&mut jobs, BATCH) > 0 {
-        let mut batch = Vec::with_capacity(jobs.len());
-        for job in jobs.drain(..) {
-            match job {
-                Job::Write { .. } | Job::Commit { .. } => batch.push(job),
-                // What came before these must be done first: a follower's head must not include half a batch.
-                Job::Follow { follower: new, reply } => {
-                    run_batch(&connection, std::mem::take(&mut batch), &mut follower, stats);
-                    let heads = heads(&connection);
-                    if heads.is_ok() {
-                        follower = Some(new);
-                    }
-                    reply.send(heads).ok();
-                }
-                Job::Close { reply } => {
-                    run_batch(&connection, std::mem::take(&mut batch), &mut follower, stats);
-                    reply.send(Ok(())).ok();
-                    return;
-                }
+/// What the writer hands over: written, but not yet on disk.
+enum Written {
+    Batch { jobs: Vec<Job>, results: Vec<Result<Answer>>, records: Vec<Arc<Record>> },
+    Follow { follower: Follower, heads: Result<Vec<i64>>, reply: Reply<Vec<i64>> },
+    Closed { reply: Reply<()> },
+}
+
+/// Runs transactions until the queue ends, on this thread; the disk is waited for, followers are told and callers are
+/// answered on a second one, so that the next transaction is under way meanwhile.
+pub(crate) fn run(connection: &Connection, mut queue: mpsc::Receiver<Job>, sync: &Sync, stats: &Stats) {
+    let (written, publish) = std::sync::mpsc::sync_channel(AHEAD);
+    std::thread::scope(move |scope| {
+        let publisher = std::thread::Builder::new().name("store-publish".into());
+        if let Err(error) = publisher.spawn_scoped(scope, move || Publisher::new(sync, stats).run(&publish)) {
+            tracing::error!(name: "store.start", %error, "the store cannot start its second thread");
+            return;
+        }
+        let mut jobs = Vec::with_capacity(BATCH);
+        while queue.blocking_recv_many(&mut jobs, BATCH) > 0 {
+            if take(connection, &mut jobs, &written, stats).is_break() {
+                return;
             }
         }
-        run_batch(&connection, batch, &mut follower, stats);
+    });
+}
+
+/// Writes what has collected in the queue.
+fn take(connection: &Connection, jobs: &mut Vec<Job>, written: &SyncSender<Written>, stats: &Stats) -> ControlFlow<()> {
+    let mut batch = Vec::with_capacity(jobs.len());
+    let run = |batch: Vec<Job>| run_batch(connection, batch, stats, &mut |done| drop(written.send(done)));
+    for job in jobs.drain(..) {
+        match job {
+            Job::Write { .. } | Job::Commit { .. } => batch.push(job),
+            // What came before these must be done first: a follower's head must not include half a batch.
+            Job::Follow { follower, reply } => {
+                run(std::mem::take(&mut batch));
+                written.send(Written::Follow { follower, heads: heads(connection), reply }).ok();
+            }
+            Job::Close { reply } => {
+                run(std::mem::take(&mut batch));
+                written.send(Written::Closed { reply }).ok();
+                return ControlFlow::Break(());
+            }
+        }
     }
+    run(batch);
+    ControlFlow::Continue(())
 }
 
 fn heads(connection: &Connection) -> Result<Vec<i64>> {
@@ -100,32 +140,83 @@ fn heads(connection: &Connection) -> Result<Vec<i64>> {
     Ok(heads.collect::<Result<_, _>>()?)
 }
 
-fn run_batch(connection: &Connection, batch: Vec<Job>, follower: &mut Option<Follower>, stats: &Stats) {
-    if batch.is_empty() {
+fn run_batch(connection: &Connection, jobs: Vec<Job>, stats: &Stats, publish: &mut dyn FnMut(Written)) {
+    if jobs.is_empty() {
         return;
     }
     let started = Instant::now();
     stats.batches.fetch_add(1, Relaxed);
-    stats.commands.fetch_add(batch.len() as u64, Relaxed);
-    match transact(connection, &batch) {
-        Ok((results, records)) => {
-            if let Some(follower) = follower {
-                follower(&records);
-            }
-            batch.into_iter().zip(results).for_each(|(job, result)| finish(job, result, stats));
-        }
+    stats.commands.fetch_add(jobs.len() as u64, Relaxed);
+    let outcome = transact(connection, &jobs);
+    stats.busy_us.fetch_add(started.elapsed().as_micros() as u64, Relaxed);
+    match outcome {
+        Ok((results, records)) => publish(Written::Batch { jobs, results, records }),
         // One command that the engine refuses must not take its neighbours with it: each gets its own transaction.
-        Err(error) if batch.len() > 1 && !matches!(error, Error::Full) => {
-            for job in batch {
-                run_batch(connection, vec![job], follower, stats);
+        Err(error) if jobs.len() > 1 && !matches!(error, Error::Full) => {
+            for job in jobs {
+                run_batch(connection, vec![job], stats, publish);
             }
         }
         Err(error) => {
-            tracing::error!(name: "store.commit", %error, commands = batch.len(), "a transaction failed");
-            batch.into_iter().for_each(|job| finish(job, Err(error.clone()), stats));
+            tracing::error!(name: "store.commit", %error, commands = jobs.len(), "a transaction failed");
+            let results = jobs.iter().map(|_| Err(error.clone())).collect();
+            publish(Written::Batch { jobs, results, records: Vec::new() });
         }
     }
-    stats.busy_us.fetch_add(started.elapsed().as_micros() as u64, Relaxed);
+}
+
+/// The second half of every commit, in the order of the first: on disk, known to the follower, answered.
+struct Publisher<'a> {
+    sync: &'a Sync,
+    stats: &'a Stats,
+    follower: Option<Follower>,
+    /// The disk failed to take what was written. What it has is unknown until the store is opened again.
+    broken: bool,
+}
+
+impl<'a> Publisher<'a> {
+    fn new(sync: &'a Sync, stats: &'a Stats) -> Self {
+        Self { sync, stats, follower: None, broken: false }
+    }
+
+    fn run(mut self, written: &Receiver<Written>) {
+        while let Ok(first) = written.recv() {
+            let all: Vec<_> = std::iter::once(first).chain(written.try_iter()).collect();
+            self.sync();
+            all.into_iter().for_each(|one| self.publish(one));
+        }
+    }
+
+    fn sync(&mut self) {
+        let started = Instant::now();
+        if let Err(error) = (self.sync)() {
+            tracing::error!(name: "store.sync", %error, "the disk failed: nothing more is written until a restart");
+            self.broken = true;
+        }
+        self.stats.syncs.fetch_add(1, Relaxed);
+        self.stats.sync_us.fetch_add(started.elapsed().as_micros() as u64, Relaxed);
+    }
+
+    fn publish(&mut self, written: Written) {
+        match written {
+            Written::Batch { jobs, .. } if self.broken => {
+                jobs.into_iter().for_each(|job| finish(job, Err(Error::Closed), self.stats));
+            }
+            Written::Batch { jobs, results, records } => {
+                if let Some(follower) = &mut self.follower {
+                    follower(&records);
+                }
+                jobs.into_iter().zip(results).for_each(|(job, result)| finish(job, result, self.stats));
+            }
+            Written::Follow { follower, heads, reply } => {
+                if heads.is_ok() {
+                    self.follower = Some(follower);
+                }
+                reply.send(heads).ok();
+            }
+            Written::Closed { reply } => drop(reply.send(Ok(()))),
+        }
+    }
 }
 
 enum Answer {
@@ -225,4 +316,73 @@ impl Drop for Transaction<'_> {
 
 pub(crate) fn prepare<'a>(connection: &'a Connection, sql: &'static str) -> Result<rusqlite::CachedStatement<'a>> {
     Ok(connection.prepare_cached(dialect::sqlite(sql))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::atomic::{AtomicBool, AtomicUsize},
+        time::Duration,
+    };
+
+    use super::*;
+    use crate::migrations;
+
+    /// A writer whose disk answers as `sync` says, and how many records its follower was told of.
+    fn start(
+        sync: impl Fn() -> io::Result<()> + Send + std::marker::Sync + 'static,
+    ) -> (mpsc::Sender<Job>, Arc<AtomicUsize>) {
+        let mut connection = Connection::open_in_memory().expect("memory");
+        migrations::run(&mut connection).expect("a schema");
+        let (jobs, queue) = mpsc::channel(8);
+        std::thread::spawn(move || run(&connection, queue, &sync, &Stats::default()));
+        let followed = Arc::new(AtomicUsize::new(0));
+        let counted = followed.clone();
+        let follower: Follower = Box::new(move |records| {
+            counted.fetch_add(records.len(), Relaxed);
+        });
+        let (reply, _) = oneshot::channel();
+        jobs.try_send(Job::Follow { follower, reply }).ok();
+        (jobs, followed)
+    }
+
+    fn commit(jobs: &mpsc::Sender<Job>) -> oneshot::Receiver<Result<Outcome>> {
+        let (reply, answer) = oneshot::channel();
+        jobs.try_send(Job::Commit { commit: Box::default(), reply }).ok();
+        answer
+    }
+
+    #[tokio::test]
+    async fn nobody_hears_of_a_commit_before_it_is_on_disk() {
+        let slow = Arc::new(AtomicBool::new(true));
+        let disk = slow.clone();
+        let (jobs, followed) = start(move || {
+            while disk.load(Relaxed) {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            Ok(())
+        });
+        let mut answer = commit(&jobs);
+        tokio::time::timeout(Duration::from_millis(100), &mut answer).await.expect_err("answered before the disk");
+        assert_eq!(followed.load(Relaxed), 0);
+        slow.store(false, Relaxed);
+        assert!(matches!(answer.await, Ok(Ok(Outcome::Committed(_)))));
+        assert_eq!(followed.load(Relaxed), 1);
+    }
+
+    #[tokio::test]
+    async fn after_the_disk_failed_once_nothing_is_acknowledged_any_more() {
+        let failing = Arc::new(AtomicBool::new(false));
+        let disk = failing.clone();
+        let (jobs, followed) = start(move || match disk.load(Relaxed) {
+            true => Err(io::Error::other("the disk is gone")),
+            false => Ok(()),
+        });
+        assert!(matches!(commit(&jobs).await, Ok(Ok(_))));
+        failing.store(true, Relaxed);
+        assert!(matches!(commit(&jobs).await, Ok(Err(Error::Closed))));
+        failing.store(false, Relaxed);
+        assert!(matches!(commit(&jobs).await, Ok(Err(Error::Closed))), "what the disk holds is unknown");
+        assert_eq!(followed.load(Relaxed), 1);
+    }
 }
