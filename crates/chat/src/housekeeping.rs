@@ -7,7 +7,6 @@ use store::events;
 use crate::{Chat, presence, typing};
 
 /// Transaction ids are remembered so long, milliseconds: a client that retries later has given up before.
-const TXN_MS: i64 = 48 * 3_600_000;
 /// Log rows are kept so long, milliseconds: who has been away longer starts afresh from the projections.
 const LOG_MS: i64 = 14 * 24 * 3_600_000;
 /// Rounds between two looks for users who have gone.
@@ -33,7 +32,7 @@ pub(crate) async fn run(chat: Weak<Chat>) {
         }
         if round.is_multiple_of(CLEAN_EVERY) {
             chat.rooms.evict(now);
-            let expired = vec![events::expire_txns(now - TXN_MS), events::expire_log(now - LOG_MS)];
+            let expired = vec![events::expire_txns(now), events::expire_log(now - LOG_MS)];
             if let Err(error) = chat.db.write(expired).await {
                 tracing::warn!(name: "store.expire", %error, "old rows could not be removed");
             }

@@ -4,16 +4,20 @@ create table shard (shard bigint not null primary key, epoch bigint not null, he
 -- The server that the store belongs to: one row.
 create table identity (id bigint not null primary key, server_name text not null);
 
--- One row per commit. `seq` is the sequence number of the first event in the payload, 0 if it has none.
-create table log (shard bigint not null, pos bigint not null, seq bigint not null, payload text not null, ts bigint not null, primary key (shard, pos)) clustered;
+-- One row per commit: the number of its first event in the room and how many there are (0 and 0 if none), and its other
+-- changes as JSON.
+create table log (shard bigint not null, pos bigint not null, room_id text, seq bigint not null, events bigint not null, changes text, ts bigint not null, primary key (shard, pos)) clustered;
 
-create table room (shard bigint not null, room_id text not null, version text not null, creator text not null, seq bigint not null, count bigint not null, pos bigint not null, created_ts bigint not null, primary key (shard, room_id)) clustered;
+-- The newest event's number, the newest state event's, how many events notify, and the position of the last change.
+create table room (shard bigint not null, room_id text not null, version text not null, creator text not null, seq bigint not null, state_seq bigint not null, count bigint not null, pos bigint not null, created_ts bigint not null, primary key (shard, room_id)) clustered;
 
+-- Not clustered by room: rows are added at the end, in the order of the log, whatever their room. Kept by room, each event
+-- would write a page of its own, and often split it.
 create table event (
   shard bigint not null, room_id text not null, seq bigint not null, pos bigint not null,
   event_id text not null, type text not null, state_key text, sender text not null,
   device_id text, txn_id text, count bigint not null, ts bigint not null, json text not null,
-  primary key (shard, room_id, seq)) clustered;
+  primary key (shard, room_id, seq));
 create unique index event_by_id on event (shard, event_id);
 create index event_state_history on event (shard, room_id, type, state_key, seq) where state_key is not null;
 create index event_state_seq on event (shard, room_id, seq) where state_key is not null;
@@ -29,8 +33,8 @@ create table receipt (shard bigint not null, room_id text not null, user_id text
 
 create table mention (shard bigint not null, room_id text not null, user_id text not null, seq bigint not null, primary key (shard, room_id, user_id, seq)) clustered;
 
-create table txn (shard bigint not null, user_id text not null, device_id text not null, scope text not null, txn_id text not null, event_id text not null, ts bigint not null, primary key (shard, user_id, device_id, scope, txn_id)) clustered;
-create index txn_by_age on txn (shard, ts);
+-- Commands that were done, for two days: `day` counts days since 1970, `key` is TxnKey::digest.
+create table txn (shard bigint not null, day bigint not null, user_id text not null, key bytea not null, event_id text not null, primary key (shard, day, user_id, key)) clustered;
 
 create table account_data (shard bigint not null, user_id text not null, room_id text not null, type text not null, json text not null, pos bigint not null, primary key (shard, user_id, room_id, type)) clustered;
 

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::{
     db::Stmt,
     error::{Error, Result},
-    log::{Commit, Event, Guard, NewEvent, Outcome, Record, RoomPart, TxnKey},
+    log::{Commit, DAY_MS, Event, Guard, NewEvent, Outcome, Record, RoomPart, TxnKey},
     value::Value,
     writer::{isolated, prepare},
 };
@@ -19,6 +19,8 @@ use crate::{
 #[derive(Debug, Clone, Copy, Default)]
 struct RoomHead {
     seq: i64,
+    /// The number of the newest state event.
+    state_seq: i64,
     count: i64,
     pos: i64,
 }
@@ -42,7 +44,7 @@ impl<'a> Appender<'a> {
     /// Appends one commit. [`Error::Stale`], [`Error::NoRoom`] and [`Error::Expectation`] leave nothing behind.
     pub(crate) fn append(&mut self, commit: &Commit) -> Result<Outcome> {
         if let Some(room) = &commit.room {
-            check_guards(self.connection, commit.shard, room)?;
+            self.check_guards(commit.shard, room)?;
         }
         if !commit.writes.iter().any(|write| write.expect.is_some()) {
             return self.insert(commit);
@@ -61,12 +63,12 @@ impl<'a> Appender<'a> {
         for (shard, head) in &self.heads {
             prepare(self.connection, "update shard set head = $2 where shard = $1")?.execute(params![shard, head])?;
         }
-        for ((shard, room_id), RoomHead { seq, count, pos }) in &self.rooms {
+        for ((shard, room_id), RoomHead { seq, state_seq, count, pos }) in &self.rooms {
             prepare(
                 self.connection,
-                "update room set seq = $3, count = $4, pos = $5 where shard = $1 and room_id = $2",
+                "update room set seq = $3, state_seq = $4, count = $5, pos = $6 where shard = $1 and room_id = $2",
             )?
-            .execute(params![shard, room_id.as_ref(), seq, count, pos])?;
+            .execute(params![shard, room_id.as_ref(), seq, state_seq, count, pos])?;
         }
         Ok(self.records)
     }
@@ -77,8 +79,8 @@ impl<'a> Appender<'a> {
         {
             prepare(
                 self.connection,
-                "insert into room (shard, room_id, version, creator, seq, count, pos, created_ts)
-                 values ($1, $2, $3, $4, 0, 0, 0, $5)",
+                "insert into room (shard, room_id, version, creator, seq, state_seq, count, pos, created_ts)
+                 values ($1, $2, $3, $4, 0, 0, 0, 0, $5)",
             )?
             .execute(params![commit.shard, room.room_id.as_ref(), version, creator, commit.ts])?;
             self.rooms.insert((commit.shard, room.room_id.clone()), RoomHead::default());
@@ -103,9 +105,7 @@ impl<'a> Appender<'a> {
         }
         execute_late(self.connection, &commit.writes, pos, &events)?;
         let record = Arc::new(Record { shard: commit.shard, pos, events, changes: commit.changes.clone() });
-        let payload = record.encode().map_err(|e| Error::Database(e.to_string().into()))?;
-        prepare(self.connection, "insert into log (shard, pos, seq, payload, ts) values ($1, $2, $3, $4, $5)")?
-            .execute(params![commit.shard, pos, record.events.first().map_or(0, |e| e.seq), payload, commit.ts])?;
+        insert_log(self.connection, &record, commit.ts)?;
         self.records.push(record.clone());
         Ok(Outcome::Committed(record))
     }
@@ -125,61 +125,57 @@ impl<'a> Appender<'a> {
         if let Some(head) = self.rooms.get(&key) {
             return Ok(*head);
         }
-        let head = prepare(self.connection, "select seq, count, pos from room where shard = $1 and room_id = $2")?
-            .query_row(params![shard, room_id.as_ref()], |row| {
-                Ok(RoomHead { seq: row.get(0)?, count: row.get(1)?, pos: row.get(2)? })
-            })
-            .optional()?
-            .ok_or(Error::NoRoom)?;
+        let head =
+            prepare(self.connection, "select seq, state_seq, count, pos from room where shard = $1 and room_id = $2")?
+                .query_row(params![shard, room_id.as_ref()], |row| {
+                    Ok(RoomHead { seq: row.get(0)?, state_seq: row.get(1)?, count: row.get(2)?, pos: row.get(3)? })
+                })
+                .optional()?
+                .ok_or(Error::NoRoom)?;
         self.rooms.insert(key, head);
         Ok(head)
+    }
+
+    /// Refuses a commit that was decided on state which has been replaced since.
+    fn check_guards(&mut self, shard: i64, room: &RoomPart) -> Result<()> {
+        if room.guards.is_empty() || self.room_head(shard, &room.room_id)?.state_seq <= room.decided_at {
+            return Ok(());
+        }
+        for Guard { kind, state_key, seq } in &room.guards {
+            let current: Option<i64> = prepare(
+                self.connection,
+                "select seq from state where shard = $1 and room_id = $2 and type = $3 and state_key = $4",
+            )?
+            .query_row(params![shard, room.room_id.as_ref(), kind.as_ref(), state_key.as_ref()], |row| row.get(0))
+            .optional()?;
+            if current.unwrap_or(0) != *seq {
+                return Err(Error::Stale);
+            }
+        }
+        Ok(())
     }
 
     /// Records the transaction id, or returns the event of the commit that had it first.
     fn claim_txn(&self, commit: &Commit, txn: &TxnKey) -> Result<Option<String>> {
         let event_id = commit.room.as_ref().and_then(|room| room.events.first()).map_or("", |event| &event.event_id);
+        let (day, key) = (commit.ts / DAY_MS, txn.digest());
         let inserted = prepare(
             self.connection,
-            "insert into txn (shard, user_id, device_id, scope, txn_id, event_id, ts) values ($1, $2, $3, $4, $5, $6, $7)
+            "insert into txn (shard, day, user_id, key, event_id) select $1, $2, $3, $4, $5
+             where not exists (select 1 from txn where shard = $1 and day = $6 and user_id = $3 and key = $4)
              on conflict do nothing",
         )?
-        .execute(params![
-            commit.shard,
-            txn.user_id.as_ref(),
-            txn.device_id.as_ref(),
-            txn.scope,
-            txn.txn_id.as_ref(),
-            event_id,
-            commit.ts
-        ])?;
+        .execute(params![commit.shard, day, txn.user_id.as_ref(), key, event_id, day - 1])?;
         if inserted == 1 {
             return Ok(None);
         }
         let first = prepare(
             self.connection,
-            "select event_id from txn where shard = $1 and user_id = $2 and device_id = $3 and scope = $4 and txn_id = $5",
+            "select event_id from txn where shard = $1 and day in ($2, $5) and user_id = $3 and key = $4",
         )?
-        .query_row(
-            params![commit.shard, txn.user_id.as_ref(), txn.device_id.as_ref(), txn.scope, txn.txn_id.as_ref()],
-            |row| row.get(0),
-        )?;
+        .query_row(params![commit.shard, day, txn.user_id.as_ref(), key, day - 1], |row| row.get(0))?;
         Ok(Some(first))
     }
-}
-
-fn check_guards(connection: &Connection, shard: i64, room: &RoomPart) -> Result<()> {
-    for Guard { kind, state_key, seq } in &room.guards {
-        let current: Option<i64> = prepare(
-            connection,
-            "select seq from state where shard = $1 and room_id = $2 and type = $3 and state_key = $4",
-        )?
-        .query_row(params![shard, room.room_id.as_ref(), kind.as_ref(), state_key.as_ref()], |row| row.get(0))
-        .optional()?;
-        if current.unwrap_or(0) != *seq {
-            return Err(Error::Stale);
-        }
-    }
-    Ok(())
 }
 
 fn number(room: &RoomPart, mut head: RoomHead, pos: i64) -> (Vec<Arc<Event>>, RoomHead) {
@@ -187,6 +183,9 @@ fn number(room: &RoomPart, mut head: RoomHead, pos: i64) -> (Vec<Arc<Event>>, Ro
     let number_one = |new: &NewEvent| {
         head.seq += 1;
         head.count += i64::from(new.notifies);
+        if new.state_key.is_some() {
+            head.state_seq = head.seq;
+        }
         Arc::new(Event {
             room_id: room.room_id.clone(),
             seq: head.seq,
@@ -241,6 +240,26 @@ fn insert_event(connection: &Connection, shard: i64, event: &Event) -> Result<()
             event.pos
         ])?;
     }
+    Ok(())
+}
+
+/// The log's row: where the events stand, which are stored once, and the other changes.
+fn insert_log(connection: &Connection, record: &Record, ts: i64) -> Result<()> {
+    let first = record.events.first();
+    let changes = (!record.changes.is_empty()).then(|| serde_json::to_string(&record.changes)).transpose();
+    prepare(
+        connection,
+        "insert into log (shard, pos, room_id, seq, events, changes, ts) values ($1, $2, $3, $4, $5, $6, $7)",
+    )?
+    .execute(params![
+        record.shard,
+        record.pos,
+        first.map(|event| event.room_id.as_ref()),
+        first.map_or(0, |event| event.seq),
+        record.events.len() as i64,
+        changes.map_err(|e| Error::Database(e.to_string().into()))?,
+        ts
+    ])?;
     Ok(())
 }
 

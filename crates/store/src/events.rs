@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     db::{Db, Stmt},
     error::Result,
-    log::{Event, Shard},
+    log::{DAY_MS, Event, Shard},
     params,
     value::Row,
 };
@@ -92,12 +92,12 @@ pub fn redact(shard: Shard, room_id: &str, seq: i64, json: &str) -> Stmt {
     .expect(1)
 }
 
-/// Removes transaction ids older than `ts` (milliseconds), at most a few thousand at a time.
-pub fn expire_txns(ts: i64) -> Stmt {
+/// Removes transaction ids that do not count any more at `now` (milliseconds), at most a few thousand at a time.
+pub fn expire_txns(now: i64) -> Stmt {
     Stmt::new(
-        "delete from txn where (shard, user_id, device_id, scope, txn_id) in
-         (select shard, user_id, device_id, scope, txn_id from txn where ts < $1 limit 5000)",
-        params![ts],
+        "delete from txn where (shard, day, user_id, key) in
+         (select shard, day, user_id, key from txn where shard in (select shard from shard) and day < $1 limit 5000)",
+        params![now / DAY_MS - 1],
     )
 }
 

@@ -17,6 +17,7 @@ pub mod media;
 mod migrations;
 pub mod profiles;
 pub mod receipts;
+pub mod replay;
 pub mod rooms;
 pub mod to_device;
 pub mod user_rooms;

@@ -7,26 +7,28 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
 
 use crate::db::Stmt;
+
+/// A transaction id counts on the day it was used and on the next.
+pub(crate) const DAY_MS: i64 = 86_400_000;
 
 /// The number of a shard.
 pub type Shard = i64;
 
 /// An event of a room as it is stored. `json` is what clients get, byte for byte.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct Event {
     /// The room.
     pub room_id: Arc<str>,
     /// Its number in the room: 1 for the create event, without gaps.
     pub seq: i64,
     /// The commit's position in the shard's log.
-    #[serde(skip)]
     pub pos: i64,
     /// Its id.
     pub event_id: Arc<str>,
     /// Its type, such as `m.room.message`.
-    #[serde(rename = "type")]
     pub kind: Arc<str>,
     /// Its state key, if it is a state event.
     pub state_key: Option<Arc<str>>,
@@ -87,6 +89,20 @@ pub struct TxnKey {
     pub txn_id: Arc<str>,
 }
 
+impl TxnKey {
+    /// What it is stored as: the keys are kept for days, and are longer than what they stand for.
+    pub(crate) fn digest(&self) -> [u8; 16] {
+        let mut hash = Sha256::new();
+        for part in [&self.device_id, self.scope.as_str(), &self.txn_id] {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+        let mut digest = [0; 16];
+        digest.copy_from_slice(&hash.finalize()[..16]);
+        digest
+    }
+}
+
 /// The part of a commit that concerns a room.
 #[derive(Debug, Clone, Default)]
 pub struct RoomPart {
@@ -96,6 +112,8 @@ pub struct RoomPart {
     pub create: Option<(String, String)>,
     /// What the command was decided on.
     pub guards: Vec<Guard>,
+    /// The number of the newest event that the decision knew. The guards hold unasked if no state is newer.
+    pub decided_at: i64,
     /// The events, in order.
     pub events: Vec<NewEvent>,
 }
@@ -220,42 +238,6 @@ pub struct Record {
     pub events: Vec<Arc<Event>>,
     /// The other changes.
     pub changes: Vec<Change>,
-}
-
-/// The stored form of a record: its position is the row's key.
-#[derive(Serialize, Deserialize)]
-struct Payload {
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    events: Vec<Arc<Event>>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    changes: Vec<Change>,
-}
-
-impl Record {
-    /// What stands in the log's row.
-    pub(crate) fn encode(&self) -> serde_json::Result<String> {
-        #[derive(Serialize)]
-        struct Borrowed<'a> {
-            #[serde(skip_serializing_if = "<[_]>::is_empty")]
-            events: &'a [Arc<Event>],
-            #[serde(skip_serializing_if = "<[_]>::is_empty")]
-            changes: &'a [Change],
-        }
-        serde_json::to_string(&Borrowed { events: &self.events, changes: &self.changes })
-    }
-
-    /// Reads the log's row at `pos`.
-    pub fn decode(shard: Shard, pos: i64, payload: &str) -> serde_json::Result<Self> {
-        let Payload { events, changes } = serde_json::from_str(payload)?;
-        let events = events
-            .into_iter()
-            .map(|mut event| {
-                Arc::make_mut(&mut event).pos = pos;
-                event
-            })
-            .collect();
-        Ok(Self { shard, pos, events, changes })
-    }
 }
 
 /// What became of a commit.

@@ -299,6 +299,6 @@ fn stage(
         }));
         events.push(event);
     }
-    commit.room = Some(RoomPart { room_id: room.id.clone(), create: None, guards: Vec::new(), events });
+    commit.room = Some(RoomPart { room_id: room.id.clone(), events, ..RoomPart::default() });
     Ok(commit)
 }

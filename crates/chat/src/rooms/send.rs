@@ -244,7 +244,8 @@ pub(crate) fn prepare(
         txn_id: txn_id.clone(),
     });
     project(chat, room, inner, &event, &draft.content, 0, &mut commit);
-    commit.room = Some(RoomPart { room_id: room.id.clone(), create: None, guards, events: vec![event] });
+    let events = vec![event];
+    commit.room = Some(RoomPart { room_id: room.id.clone(), create: None, guards, decided_at: inner.seq, events });
     Ok(commit)
 }
 

@@ -8,8 +8,8 @@ use std::sync::{
 use serde_json::value::RawValue;
 use store::{
     Db, Error, Stmt, Value, events,
-    log::{Commit, Guard, NewEvent, Outcome, Record, RoomPart, TxnKey},
-    params, rooms,
+    log::{Change, Commit, Guard, NewEvent, Outcome, Record, RoomPart, TxnKey},
+    params, replay, rooms,
 };
 
 const ROOM: &str = "!room";
@@ -189,15 +189,34 @@ async fn the_log_reads_back_as_it_was_followed() {
     let (_dir, db) = open();
     create(&db).await;
     let record = committed(db.commit(with_txn("$a", "t")).await.unwrap());
-    let rows = db
-        .query("select pos, payload from log where shard = $1 order by pos", params![0], |row| {
-            Ok((row.get::<i64>(0)?, row.get::<String>(1)?))
-        })
-        .await
-        .unwrap();
-    assert_eq!(rows.iter().map(|(pos, _)| *pos).collect::<Vec<_>>(), [1, 2]);
-    let read = Record::decode(0, rows[1].0, &rows[1].1).unwrap();
-    assert_eq!(format!("{read:?}"), format!("{record:?}"));
+    let read = replay::records(&db, 0, 0, 2).await.unwrap();
+    assert_eq!(read.iter().map(|record| record.pos).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(format!("{:?}", read[1]), format!("{record:?}"));
+    let change = Change::Forgotten { user_id: "@alice:test".into(), room_id: ROOM.into() };
+    committed(db.commit(Commit { ts: 1, changes: vec![change], ..Commit::default() }).await.unwrap());
+    let read = replay::records(&db, 0, 2, i64::MAX).await.unwrap();
+    assert_eq!((read.len(), read[0].pos, read[0].events.len(), read[0].changes.len()), (1, 3, 0, 1));
+}
+
+#[tokio::test]
+async fn a_command_decided_on_older_state_is_stale_only_if_what_it_rests_on_moved() {
+    let (_dir, db) = open();
+    create(&db).await;
+    let mut name = event("$name", Some(""));
+    name.kind = "m.room.name".into();
+    let part = RoomPart { room_id: ROOM.into(), events: vec![name], ..RoomPart::default() };
+    committed(db.commit(Commit { ts: 1, room: Some(part), ..Commit::default() }).await.unwrap());
+    let decided = |id: &str, kind: &str, seq: i64, decided_at: i64| {
+        let mut commit = send(id);
+        let guards = vec![Guard { kind: kind.into(), state_key: "".into(), seq }];
+        commit.room.as_mut().unwrap().guards = guards;
+        commit.room.as_mut().unwrap().decided_at = decided_at;
+        db.commit(commit)
+    };
+    committed(decided("$a", "m.room.topic", 1, 1).await.unwrap());
+    committed(decided("$b", "m.room.name", 2, 2).await.unwrap());
+    let overtaken = decided("$c", "m.room.name", 0, 1).await;
+    assert!(matches!(overtaken, Err(Error::Stale)), "{overtaken:?}");
 }
 
 #[tokio::test]
@@ -207,4 +226,20 @@ async fn a_data_directory_has_one_owner() {
     db.close().await;
     drop(db);
     assert!(Db::open_sqlite(dir.path()).is_ok());
+}
+
+#[tokio::test]
+async fn a_transaction_id_counts_on_the_next_day_and_is_forgotten_after_it() {
+    const DAY_MS: i64 = 86_400_000;
+    let (_dir, db) = open();
+    create(&db).await;
+    let on = |id: &str, ts: i64| db.commit(Commit { ts, ..with_txn(id, "t") });
+    committed(on("$a", DAY_MS - 1).await.unwrap());
+    let next_day = on("$b", 2 * DAY_MS - 1).await;
+    assert!(matches!(next_day, Ok(Outcome::Duplicate { event_id }) if event_id == "$a"));
+    committed(on("$c", 2 * DAY_MS).await.unwrap());
+    let removed = db.write(vec![events::expire_txns(3 * DAY_MS)]).await.unwrap();
+    assert_eq!(removed, [1], "the first one; the second counts for a day yet");
+    let again = on("$d", 3 * DAY_MS).await;
+    assert!(matches!(again, Ok(Outcome::Duplicate { event_id }) if event_id == "$c"));
 }
