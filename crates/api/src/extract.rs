@@ -3,16 +3,20 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
-    body::Bytes,
-    extract::{ConnectInfo, FromRequest, FromRequestParts, Request, rejection::BytesRejection},
+    body,
+    extract::{ConnectInfo, FromRequest, FromRequestParts, Request},
     http::{StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use chat::{Chat, addresses, sessions::Session};
+use http_body_util::LengthLimitError;
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::time::timeout;
 
 use crate::error::{ApiError, ApiResult};
+
+/// Bodies of everything but uploads, bytes.
+const BODY_LIMIT: usize = 1024 * 1024;
 
 /// What every handler has: the rules.
 pub type App = Arc<Chat>;
@@ -42,7 +46,7 @@ pub fn bearer(parts: &Parts) -> Option<&str> {
 
 /// A JSON body of type `T`, whatever the content type says. An empty body counts as `{}`.
 ///
-/// M_NOT_JSON if it is no JSON, M_BAD_JSON if it has the wrong shape, M_TOO_LARGE past the router's limit, M_UNKNOWN (408)
+/// M_NOT_JSON if it is no JSON, M_BAD_JSON if it has the wrong shape, M_TOO_LARGE past 1 MiB, M_UNKNOWN (408)
 /// if it does not come in time: what has come of it takes memory, also of who is not signed in.
 pub struct Json<T>(pub T);
 
@@ -52,12 +56,10 @@ impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
     async fn from_request(request: Request, chat: &App) -> ApiResult<Self> {
         let patience = Duration::from_millis(chat.config.limits.body_timeout_ms);
         let late = |_| ApiError::new(StatusCode::REQUEST_TIMEOUT, "M_UNKNOWN", "The request did not come in time.");
-        let read = timeout(patience, Bytes::from_request(request, chat)).await.map_err(late)?;
-        let bytes = read.map_err(|rejection| match rejection {
-            BytesRejection::FailedToBufferBody(failed) if failed.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-                ApiError::too_large("The request is too large.")
-            }
-            _ => ApiError::not_json("The request's body could not be read."),
+        let read = timeout(patience, body::to_bytes(request.into_body(), BODY_LIMIT)).await.map_err(late)?;
+        let bytes = read.map_err(|error| match error.into_inner().is::<LengthLimitError>() {
+            true => ApiError::too_large("The request is too large."),
+            false => ApiError::not_json("The request's body could not be read."),
         })?;
         parse(&bytes).map(Self)
     }
