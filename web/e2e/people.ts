@@ -44,7 +44,7 @@ export function launch(): Promise<Browser> {
   if (!executablePath) throw new Error("no Chromium found: install it or set CHROMIUM to its path");
   return chromium.launch({
     executablePath,
-    args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+    args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", ...(process.env["CHATBOOK_CLIENT"] ? [LOCAL_ACCESS] : [])],
   });
 }
 
@@ -67,6 +67,9 @@ export async function openWindow(browser: Browser, options: BrowserContextOption
   });
   return { page, errors };
 }
+
+/** A page that does not come from the network may otherwise not open a WebSocket to this machine. */
+const LOCAL_ACCESS = "--disable-features=LocalNetworkAccessChecks,LocalNetworkAccessChecksWebSockets";
 
 /** The client from a directory instead of the one in the binary, for quick turns while working on it. */
 async function serveClient(context: BrowserContext, directory: string): Promise<void> {
