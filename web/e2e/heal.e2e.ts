@@ -1,11 +1,12 @@
 import type { MatrixClient, Room } from "matrix-js-sdk";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { api, launch, openWindow, register, signIn, write } from "./people";
+import { api, launch, openWindow, register, roomOf, say, signIn, write } from "./people";
 import type { Account, Window } from "./people";
 import { bodiesOf, startSdk, until } from "./sdk";
 import { startServer } from "./server";
 import type { TestServer } from "./server";
+import { scrollUntil, sorted, upTo, watch } from "./timeline";
 
 let server: TestServer;
 let browser: Browser;
@@ -100,5 +101,44 @@ test("a reload shows everything from what is kept, and goes on", async () => {
   await sdk.sendTextMessage(room.roomId, "after the reload");
   await page.getByRole("article", { name: "after the reload" }).waitFor();
   expect(await page.getByRole("article", { name: "after the reload" }).count()).toBe(1);
+  expect(desk.errors).toEqual([]);
+});
+
+test.each(["at the end", "in history"])("after a long absence everything is there once and in order: %s", async (where) => {
+  const { page } = desk;
+  const name = `Absence ${where}`;
+  const long = await roomOf(server.url, lena, [jun], name);
+  for (const n of upTo(120)) await say(server.url, jun, long, `message ${n}`);
+  await page.getByRole("link", { name: new RegExp(name) }).click();
+  await page.getByRole("article", { name: /: message 119$/ }).waitFor();
+  if (where === "in history") {
+    await page.getByTestId("timeline-scroller").evaluate((scroller) => (scroller.scrollTop -= 1_500));
+    await page.getByRole("button", { name: /Jump to/ }).waitFor();
+  }
+  await page.context().setOffline(true);
+  // An open WebSocket outlives the emulated outage; the server's end does not.
+  await server.kill();
+  await server.start();
+  for (const n of upTo(300)) await say(server.url, jun, long, `message ${120 + n}`);
+  const stop = await watch(page);
+  await page.context().setOffline(false);
+  // The list tells that the client has caught up.
+  await page.getByRole("link", { name: new RegExp(`${name}.*message 419`) }).waitFor({ timeout: 45_000 });
+  if (where === "in history") {
+    const before = await stop();
+    expect(before.worstPx).toBeLessThanOrEqual(1);
+  } else {
+    await page.getByRole("article", { name: /: message 419$/ }).waitFor();
+    await stop();
+  }
+  const walk = await watch(page);
+  if (where === "in history") {
+    expect(await scrollUntil(page, 500, "end")).toBe(true);
+    await page.getByRole("article", { name: /: message 419$/ }).waitFor();
+  }
+  expect(await scrollUntil(page, -500, "beginning")).toBe(true);
+  const seen = await walk();
+  expect(seen.wrong).toEqual([]);
+  expect(sorted(seen.seen)).toEqual(upTo(420));
   expect(desk.errors).toEqual([]);
 });

@@ -107,11 +107,16 @@ export async function say(url: string, who: Account, roomId: string, body: strin
 /** A window of a signed-in person, with the room open and something in it on the screen. */
 export async function openRoom(browser: Browser, url: string, who: Account, roomId: string, viewport = { width: 1280, height: 860 }): Promise<Window> {
   const window = await openWindow(browser, { viewport });
-  const session = { userId: who.userId, deviceId: who.deviceId, accessToken: who.token };
-  await window.page.addInitScript(`localStorage.setItem("chatbook.session", ${JSON.stringify(JSON.stringify(session))})`);
-  await window.page.goto(`${url}/room/${encodeURIComponent(roomId)}`);
-  await window.page.locator("[data-type=message]").first().waitFor({ timeout: 60_000 });
+  await showRoom(window.page, url, who, roomId);
   return window;
+}
+
+/** Opens a room, or a message in it, as somebody who is signed in already. */
+export async function showRoom(page: Page, url: string, who: Account, roomId: string, eventId?: string): Promise<void> {
+  const session = { userId: who.userId, deviceId: who.deviceId, accessToken: who.token };
+  await page.addInitScript(`localStorage.setItem("chatbook.session", ${JSON.stringify(JSON.stringify(session))})`);
+  await page.goto(`${url}/room/${[roomId, ...(eventId ? [eventId] : [])].map(encodeURIComponent).join("/")}`);
+  await page.locator("[data-type=message]").first().waitFor({ timeout: 60_000 });
 }
 
 /** Writes into the open room as a person does. On a phone Enter makes a new line, so the button sends. */

@@ -52,6 +52,19 @@ export function hrefOf(route: Route): string {
   return query ? `${path}?${query}` : path;
 }
 
+/** Where a link in a message leads inside this client: an address of its own, or a matrix.to link to a room or message. */
+export function routeOfLink(href: string): Route | undefined {
+  if (!URL.canParse(href)) return undefined;
+  const url = new URL(href);
+  if (url.origin === window.location.origin) {
+    const route = parseRoute(url);
+    return route.roomId ? { roomId: route.roomId, eventId: route.eventId } : undefined;
+  }
+  if (url.origin !== "https://matrix.to") return undefined;
+  const [roomId, eventId] = url.hash.replace(/^#\/|\?.*$/g, "").split("/").map(safeDecode);
+  return roomId && /^[!#]/.test(roomId) ? { roomId, eventId: eventId || undefined } : undefined;
+}
+
 function parseOverlay(params: URLSearchParams): Overlay | undefined {
   const open = params.get("open") ?? "";
   if (open === "new-room" || open === "explore" || open === "invite") return { name: open };

@@ -1,8 +1,9 @@
 import type { Room } from "matrix-js-sdk";
-import { lazy, Suspense, useEffect, useMemo, useState } from "react";
-import type { KeyboardEvent, ReactElement } from "react";
+import { lazy, Suspense, useEffect, useLayoutEffect, useMemo, useState } from "react";
+import type { KeyboardEvent, MouseEvent, ReactElement } from "react";
 import { useTranslation } from "react-i18next";
 import { useClient } from "@/matrix/ClientProvider";
+import { navigate, routeOfLink } from "@/matrix/routes";
 import { useViewModel } from "@/matrix/ViewModel";
 import { Announcer } from "./Announcer";
 import { TimelineContext } from "./context";
@@ -15,6 +16,7 @@ import styles from "./Timeline.module.css";
 import { timelineOf } from "./TimelineViewModel";
 import { ToLatest } from "./ToLatest";
 import { useActions } from "./useActions";
+import { useLinkedMessage } from "./useLinkedMessage";
 import { useReading } from "./useReading";
 
 const Lightbox = lazy(() => import("./media/Lightbox").then((module) => ({ default: module.Lightbox })));
@@ -29,12 +31,22 @@ function keep(row: Row): KeptTimelineRow {
   return out;
 }
 
+/** A link to a room or message opens here, not in a tab of its own. */
+function followInside(event: MouseEvent): void {
+  if (event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  const link = (event.target as Element).closest("a");
+  const route = link && routeOfLink(link.href);
+  if (!route) return;
+  event.preventDefault();
+  navigate(route);
+}
+
 /** The messages of a room. Remount it (by key) for another room. */
 export function Timeline({ room }: { room: Room }): ReactElement {
   const { t } = useTranslation("timeline");
   const client = useClient();
   const viewModel = timelineOf(client, room);
-  const { rows, ready, focus } = useViewModel(viewModel);
+  const { rows, ready, atEnd, focus } = useViewModel(viewModel);
   const [viewed, setViewed] = useState<MessageItem>();
   const [deleting, setDeleting] = useState<MessageItem>();
   const [active, setActive] = useState<string>();
@@ -42,7 +54,7 @@ export function Timeline({ room }: { room: Room }): ReactElement {
   const seen = useReading(viewModel);
   const keptRows = useMemo(() => rows.map(keep), [rows]);
 
-  const { scroller, content, frame, controller } = useKeptScroll(keptRows, {
+  const { scroller, content, frame, controller } = useKeptScroll(keptRows, atEnd, {
     onNear: (which) => void (which === "start" ? viewModel.loadOlder() : viewModel.loadNewer()),
     onSeen: seen,
     countsAsNew: (row) => row.type === "message" && !row.item.own,
@@ -52,9 +64,11 @@ export function Timeline({ room }: { room: Room }): ReactElement {
     viewModel.follow(frame.atBottom);
   }, [viewModel, frame.atBottom]);
 
-  useEffect(() => {
-    if (focus && controller.show(focus.key, focus.flash ? "center" : "top") && focus.flash) controller.flash(focus.key);
+  // Before the browser paints: what is shown first is already the place that was asked for.
+  useLayoutEffect(() => {
+    if (focus) controller.show(focus.key, focus.flash);
   }, [focus, controller]);
+  useLinkedMessage(ready, actions.jump);
 
   const last = rows.at(-1);
   const ownEnd = last?.type === "message" && last.item.own && last.item.delivery === "sending" ? last.key : undefined;
@@ -94,6 +108,7 @@ export function Timeline({ room }: { room: Room }): ReactElement {
             aria-busy={!ready || drawn.length === 0}
             className={styles.content}
             onKeyDown={move}
+            onClick={followInside}
             onFocus={(event) => {
               const key = event.target.closest<HTMLElement>("[data-key]")?.dataset.key;
               if (key !== undefined) setActive(key);
@@ -106,9 +121,9 @@ export function Timeline({ room }: { room: Room }): ReactElement {
           <div style={{ blockSize: frame.padBottom }} />
         </div>
         <ToLatest
-          hidden={frame.atBottom && viewModel.getSnapshot().atEnd}
+          hidden={frame.atBottom && atEnd}
           unseen={frame.unseen}
-          onClick={() => void viewModel.jumpToLatest().then(() => controller.toEnd())}
+          onClick={() => void viewModel.jumpToLatest()}
         />
         <Announcer rows={rows} />
         <Suspense fallback={null}>

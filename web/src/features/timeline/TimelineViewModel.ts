@@ -13,7 +13,7 @@ import {
 import { uploadsOf } from "@/matrix/uploads";
 import { ViewModel } from "@/matrix/ViewModel";
 import { buildRows, reuseRows } from "./model/grouping";
-import { ItemCache, quoteOf } from "./model/items";
+import { isDrawn, ItemCache, quoteOf } from "./model/items";
 import { Marker } from "./model/Marker";
 import { readFlags, seenBy } from "./model/reading";
 import type { Quote, Row, Seen, TimelineItem, Typist } from "./model/types";
@@ -23,6 +23,8 @@ const FIRST_PAGE = 60;
 const PAGE = 80;
 const MOST_PAGES = 8;
 const WINDOW_LIMIT = 1500;
+/** How far back to look for where the unread messages begin. */
+const UNREAD_PAGES = 5;
 
 export interface TimelineSnapshot {
   readonly rows: readonly Row[];
@@ -52,6 +54,8 @@ export class TimelineViewModel extends ViewModel<TimelineSnapshot> {
   private readUpTo: string | undefined;
   private focus: TimelineSnapshot["focus"];
   private followsEnd = true;
+  private opening = false;
+  private seenWhileOpening: Row | undefined;
 
   constructor(
     private readonly client: MatrixClient,
@@ -77,6 +81,12 @@ export class TimelineViewModel extends ViewModel<TimelineSnapshot> {
     const reset = (): void => void this.reset();
     room.on(RoomEvent.TimelineReset, reset);
     on(() => room.off(RoomEvent.TimelineReset, reset));
+    // Whoever writes wants to see it, also from far back in history.
+    const written = (event: MatrixEvent, _room: Room, oldId?: string): void => {
+      if (oldId === undefined && isDrawn(event) && !this.getSnapshot().atEnd) void this.jumpToLatest();
+    };
+    room.on(RoomEvent.LocalEchoUpdated, written);
+    on(() => room.off(RoomEvent.LocalEchoUpdated, written));
     const replaced = (event: MatrixEvent): void => {
       if (event.getRoomId() === room.roomId) again();
     };
@@ -97,6 +107,7 @@ export class TimelineViewModel extends ViewModel<TimelineSnapshot> {
     }
     on(uploadsOf(client).subscribe((roomId) => roomId === room.roomId && again()));
     this.noteReadPosition();
+    this.opening = true;
     void this.load(true);
   }
 
@@ -148,10 +159,17 @@ export class TimelineViewModel extends ViewModel<TimelineSnapshot> {
     this.followsEnd = true;
     if (this.window.canPaginate(Direction.Forward)) await this.load();
     else this.rebuild();
+    const last = this.rows.at(-1);
+    if (last) this.requestFocus(last.key, false);
   }
 
   /** The reader has this row before their eyes, in a focused window. */
   markRead(row: Row | undefined): void {
+    // The end is on the screen for a moment before the unread mark takes its place: that is not reading.
+    if (this.opening) {
+      this.seenWhileOpening = row;
+      return;
+    }
     const id = row?.type === "message" ? row.item.id : row?.type === "system" ? row.items.at(-1)?.id : undefined;
     if (id === undefined) return;
     const events = this.window.getEvents();
@@ -167,7 +185,8 @@ export class TimelineViewModel extends ViewModel<TimelineSnapshot> {
 
   /** The reader looked away: what comes now is new when they return. */
   noteReadPosition(): void {
-    this.readUpTo = this.room.getEventReadUpTo(this.me) ?? undefined;
+    // Also when that event is not loaded yet, which the SDK's getEventReadUpTo leaves out.
+    this.readUpTo = this.room.getReadReceiptForUserId(this.me)?.eventId;
     const read = this.readUpTo === undefined ? undefined : this.room.findEventById(this.readUpTo);
     if (read) this.marker.startAt({ id: read.getId() ?? "", order: read.getTs() });
   }
@@ -213,10 +232,19 @@ export class TimelineViewModel extends ViewModel<TimelineSnapshot> {
     this.rebuild();
     if (!opening) return;
     if (!this.ready && this.rows.length < 20) await this.loadOlder();
+    // A page may hold nothing of what is new; the mark stands where that begins.
+    for (let pages = 0; pages < UNREAD_PAGES && this.unreadBeginsAbove(); pages++) await this.loadOlder();
     this.ready = true;
     this.rebuild();
+    this.opening = false;
     const mark = this.rows.find((row) => row.type === "unread");
     if (mark) this.requestFocus(mark.key, false);
+    else this.markRead(this.seenWhileOpening);
+  }
+
+  private unreadBeginsAbove(): boolean {
+    if (!this.readUpTo || this.failed.older || !this.window.canPaginate(Direction.Backward)) return false;
+    return !this.window.getEvents().some((event) => event.getId() === this.readUpTo);
   }
 
   /** The server skipped messages: at the end, show the newest; the gap loads from above. Elsewhere nothing moves. */
@@ -233,10 +261,11 @@ export class TimelineViewModel extends ViewModel<TimelineSnapshot> {
     if (this.busy[which] || this.failed[which] || !this.window.canPaginate(direction)) return;
     this.busy[which] = true;
     const window = this.window;
-    const drawn = this.rows.length;
+    const edge = (): string | undefined => (which === "older" ? this.rows.find(isSaid) : this.rows.findLast(isSaid))?.key;
+    const before = edge();
     try {
       // A page of nothing but reactions or edits draws nothing; then the next one is read too.
-      for (let pages = 0; pages < MOST_PAGES && this.rows.length <= drawn; pages++) {
+      for (let pages = 0; pages < MOST_PAGES && edge() === before; pages++) {
         if (window !== this.window || !window.canPaginate(direction)) break;
         await window.paginate(direction, PAGE, true, 1);
         this.rebuild();
@@ -262,7 +291,9 @@ export class TimelineViewModel extends ViewModel<TimelineSnapshot> {
   }
 
   private rebuild(): void {
-    if (this.followsEnd || this.window.getEvents().length < WINDOW_LIMIT) this.window.extend(Direction.Forward, WINDOW_LIMIT);
+    // Whoever reads older messages keeps them; only at the end may new ones push old ones out.
+    const space = this.followsEnd ? WINDOW_LIMIT : WINDOW_LIMIT - this.window.getEvents().length;
+    if (space > 0) this.window.extend(Direction.Forward, space);
     const atEnd = !this.window.canPaginate(Direction.Forward);
     const events = atEnd ? [...this.window.getEvents(), ...pendingOf(this.room)] : this.window.getEvents();
     const flags = readFlags(this.room, events, this.me, atEnd);
@@ -328,6 +359,10 @@ export class TimelineViewModel extends ViewModel<TimelineSnapshot> {
     const event = this.room.findEventById(eventId);
     await this.client.setRoomReadMarkers(this.room.roomId, eventId, event);
   }
+}
+
+function isSaid(row: Row): boolean {
+  return row.type === "message" || row.type === "system";
 }
 
 function rowHas(row: Row, eventId: string): boolean {

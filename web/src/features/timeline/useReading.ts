@@ -11,13 +11,14 @@ export function useReading(viewModel: TimelineViewModel): (row: Row) => void {
       if (hasAttention()) viewModel.markRead(last.current);
     };
     const away = (): void => viewModel.noteReadPosition();
+    const shown = (): void => (document.visibilityState === "visible" ? back() : away());
     window.addEventListener("focus", back);
     window.addEventListener("blur", away);
-    document.addEventListener("visibilitychange", back);
+    document.addEventListener("visibilitychange", shown);
     return () => {
       window.removeEventListener("focus", back);
       window.removeEventListener("blur", away);
-      document.removeEventListener("visibilitychange", back);
+      document.removeEventListener("visibilitychange", shown);
     };
   }, [viewModel]);
 

@@ -29,17 +29,23 @@ export class ScrollController<Row extends KeptRow> {
   private readonly resized = new ResizeObserver(() => {
     // When the viewport grows the browser may have moved the offset itself; that is no reader's move.
     if (this.scroller?.clientHeight === this.height) this.noteMove();
-    this.settle();
+    // What grew or shrank is drawn and placed before the browser paints it.
+    flushSync(() => this.settle());
   });
   private observed = new WeakSet<Element>();
+  private fresh: Element[] = [];
   private rows: readonly Row[] = [];
+  /** What was asked of the view, and what it has drawn: offsets are only meaningful while they are the same. */
   private frame: Frame<Row> = { rows: [], start: 0, end: 0, padTop: 0, padBottom: 0, headroom: 0, atBottom: true, unseen: 0 };
+  private drawn = this.frame;
   private width = 0;
   private height = 0;
   /** The offset as last seen or set here; another one means that the reader has scrolled. */
   private known = 0;
   private seenThrough: string | undefined;
   private glide = false;
+  private landing: { readonly key: string; readonly flash: boolean } | undefined;
+  private hadFocus = false;
 
   private options: ControllerOptions<Row> | undefined;
 
@@ -64,7 +70,8 @@ export class ScrollController<Row extends KeptRow> {
     };
   }
 
-  setRows(rows: readonly Row[]): void {
+  /** `live`: the last row is the newest there is, so a reader at the end follows it. */
+  setRows(rows: readonly Row[], live: boolean): void {
     if (rows === this.rows) return;
     // The browser tells of scrolling only with the next frame; until then the place is still the one before.
     this.noteMove();
@@ -72,17 +79,26 @@ export class ScrollController<Row extends KeptRow> {
     // A message that arrives at the end glides in; anything else must not move at all.
     this.glide = this.keeper.atBottom && last !== undefined && rows.at(-1)?.key !== last && this.frame.end > 0;
     this.rows = rows;
-    this.keeper.setRows(rows);
+    this.keeper.setRows(rows, live);
     this.draw();
   }
 
-  /** Call after every commit: what was drawn is measured, and the place restored before the browser paints. */
-  settle(): void {
+  /** Call after every commit with what was drawn: it is measured, and the place restored before the browser paints. */
+  committed(frame: Frame<Row>): void {
+    this.drawn = frame;
+    // The focused row was scrolled out of what is drawn; the scrolling keys must go on working.
+    if (this.hadFocus && document.activeElement === document.body) this.scroller?.focus({ preventScroll: true });
+    this.settle();
+  }
+
+  private settle(): void {
     const { scroller, content } = this;
     if (!scroller || !content) return;
     this.readViewport(scroller);
     this.keeper.measure(this.heights(content));
-    if (this.draw()) return;
+    this.draw();
+    // The commit that is on its way places it.
+    if (this.drawn !== this.frame) return;
     const target = this.keeper.target();
     const from = scroller.scrollTop;
     if (Math.abs(from - target) >= 0.5) {
@@ -91,33 +107,34 @@ export class ScrollController<Row extends KeptRow> {
     }
     this.known = scroller.scrollTop;
     this.glide = false;
+    this.land();
     this.report();
   }
 
   toEnd(): void {
     this.keeper.stick();
-    this.draw();
     this.settle();
   }
 
-  /** Brings a row into view: a message to the middle, the unread mark near the top. */
-  show(key: string, where: "center" | "top"): boolean {
-    const known = where === "center" ? this.keeper.center(key) : this.keeper.hold(key, 72);
-    if (known) {
-      this.draw();
-      this.settle();
-      // Once heights are known the place may turn out to be the end.
-      requestAnimationFrame(() => this.scroller && this.keeper.moved(this.scroller.scrollTop));
-    }
-    return known;
+  /** Brings a row into view: with a flash to the middle, where the eye is drawn to it; else near the top. */
+  show(key: string, flash: boolean): void {
+    const known = flash ? this.keeper.center(key) : this.keeper.hold(key, 72);
+    if (!known) return;
+    this.landing = { key, flash };
+    this.settle();
   }
 
-  /** Draws the eye to a row that was jumped to. */
-  flash(key: string): void {
-    // The row may only be drawn after the frame that the jump asked for.
-    requestAnimationFrame(() =>
-      this.element(key)?.animate?.([{ backgroundColor: "transparent" }, { backgroundColor: "var(--accent-soft)", offset: 0.2 }, { backgroundColor: "transparent" }], { duration: 1600 }),
-    );
+  private land(): void {
+    const { landing } = this;
+    if (!landing) return;
+    this.landing = undefined;
+    // It may stand so low that its place turns out to be the end.
+    this.keeper.moved(this.known);
+    if (!landing.flash) return;
+    const row = this.element(landing.key);
+    row?.animate?.([{ backgroundColor: "transparent" }, { backgroundColor: "var(--accent-soft)", offset: 0.2 }, { backgroundColor: "transparent" }], { duration: 1600 });
+    // The keyboard and the screen reader come along.
+    row?.querySelector<HTMLElement>("[role=article]")?.focus({ preventScroll: true });
   }
 
   element(key: string): HTMLElement | undefined {
@@ -154,13 +171,20 @@ export class ScrollController<Row extends KeptRow> {
     const out: [string, number][] = [];
     for (const child of content.children) {
       if (!(child instanceof HTMLElement) || child.dataset.key === undefined) continue;
-      if (!this.observed.has(child)) {
-        this.observed.add(child);
-        this.resized.observe(child);
-      }
+      if (!this.observed.has(child)) this.observe(child);
       out.push([child.dataset.key, child.getBoundingClientRect().height]);
     }
     return out;
+  }
+
+  /** A row is measured when it is drawn; what is observed from the next frame on is whether it changes. */
+  private observe(row: Element): void {
+    this.observed.add(row);
+    if (this.fresh.push(row) > 1) return;
+    requestAnimationFrame(() => {
+      if (this.scroller) this.fresh.forEach((element) => element.isConnected && this.resized.observe(element));
+      this.fresh = [];
+    });
   }
 
   /** Publishes a frame when the rows to draw have changed. */
@@ -177,6 +201,7 @@ export class ScrollController<Row extends KeptRow> {
     const same = (Object.keys(next) as (keyof Frame<Row>)[]).every((key) => next[key] === now[key]);
     if (same) return false;
     this.frame = next;
+    this.hadFocus = this.scroller?.contains(document.activeElement) ?? false;
     this.onFrame(next);
     return true;
   }

@@ -65,6 +65,24 @@ describe("ScrollKeeper", () => {
     expect(keeper.target()).toBe(500);
   });
 
+  it("does not carry the reader along when the end is only the end of a page", () => {
+    const keeper = new ScrollKeeper(100);
+    keeper.setViewport(400);
+    keeper.setRows(rows(0, 20), false);
+    keeper.moved(600);
+    expect(keeper.atBottom).toBe(false);
+    keeper.setRows(rows(0, 100), false);
+    expect(keeper.target()).toBe(600);
+  });
+
+  it("holds the place when the end stops being the newest message", () => {
+    const keeper = keeperAt(rows(0, 20), 600);
+    expect(keeper.atBottom).toBe(true);
+    keeper.setRows(rows(0, 100), false);
+    expect(keeper.atBottom).toBe(false);
+    expect(keeper.target()).toBe(600);
+  });
+
   it("falls back to the next surviving row when the first visible one vanishes", () => {
     const all = rows(0, 100);
     const keeper = keeperAt(all, 2000);

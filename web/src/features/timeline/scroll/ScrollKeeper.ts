@@ -38,6 +38,7 @@ export class ScrollKeeper {
   private tops: Float64Array = new Float64Array(1);
   private anchors: readonly Anchor[] = [];
   private stuck = true;
+  private live = true;
   private scrollTop = 0;
   private viewport = 0;
 
@@ -60,7 +61,10 @@ export class ScrollKeeper {
     return this.index.has(key);
   }
 
-  setRows(rows: readonly KeptRow[]): void {
+  /** `live`: what is added at the end is new; otherwise it is the next page, and nobody is carried along with it. */
+  setRows(rows: readonly KeptRow[], live = true): void {
+    this.live = live;
+    if (this.stuck && !live) this.moved(this.target());
     this.rows = rows;
     this.index = new Map(rows.map((row, i) => [row.key, i]));
     for (const key of this.measured.keys()) if (!this.index.has(key)) this.measured.delete(key);
@@ -92,7 +96,7 @@ export class ScrollKeeper {
   /** The reader (or the browser) moved to this offset: remember what stands there. */
   moved(scrollTop: number): void {
     this.scrollTop = scrollTop;
-    this.stuck = this.total - this.viewport - scrollTop <= BOTTOM_SLACK_PX;
+    this.stuck = this.live && this.total - this.viewport - scrollTop <= BOTTOM_SLACK_PX;
     this.anchors = this.visibleAnchors();
   }
 

@@ -15,6 +15,7 @@ const BLANK = { rows: [], start: 0, end: 0, padTop: 0, padBottom: 0, headroom: 0
 /** A scroller that draws only what is near the viewport and never loses the reader's place. */
 export function useKeptScroll<Row extends KeptRow>(
   rows: readonly Row[],
+  live: boolean,
   options: ControllerOptions<Row>,
 ): KeptScroll<Row> {
   const scroller = useRef<HTMLDivElement>(null);
@@ -29,8 +30,8 @@ export function useKeptScroll<Row extends KeptRow>(
     if (!scroller.current || !content.current) return;
     return controller.attach(scroller.current, content.current);
   }, [controller]);
-  useLayoutEffect(() => controller.setRows(rows), [controller, rows]);
-  useLayoutEffect(() => controller.settle(), [controller, frame]);
+  useLayoutEffect(() => controller.setRows(rows, live), [controller, rows, live]);
+  useLayoutEffect(() => controller.committed(frame), [controller, frame]);
 
   return { scroller, content, frame, controller };
 }
