@@ -110,6 +110,9 @@ test.each(["at the end", "in history"])("after a long absence everything is ther
   const long = await roomOf(server.url, lena, [jun], name);
   for (const n of upTo(120)) await say(server.url, jun, long, `message ${n}`);
   await page.getByRole("link", { name: new RegExp(name) }).click();
+  // It opens where the unread messages begin.
+  await page.getByText("New messages", { exact: true }).waitFor();
+  await page.getByRole("button", { name: /Jump to/ }).click();
   await page.getByRole("article", { name: /: message 119$/ }).waitFor();
   if (where === "in history") {
     await page.getByTestId("timeline-scroller").evaluate((scroller) => (scroller.scrollTop -= 1_500));
