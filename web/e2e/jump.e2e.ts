@@ -43,7 +43,7 @@ async function expectShown(page: Page, n: number): Promise<void> {
 test("a quote leads to its message far back; from there history goes on in both directions, and one press leads to the newest", async () => {
   const reply = await say(server.url, tom, roomId, "what did you mean there?", { "m.relates_to": { "m.in_reply_to": { event_id: ids[12] } } });
   const { page, errors } = await openRoom(browser, server.url, ada, roomId);
-  await page.locator(`[data-event-id="${reply}"]`).getByRole("button", { name: /Go to the message by/ }).click();
+  await page.locator(`[data-event-id="${reply}"]`).getByRole("button", { name: /Go to the message:/ }).click();
   await expectShown(page, 12);
   // It stands still while pages load above and below.
   const stop = await watch(page);
@@ -54,7 +54,7 @@ test("a quote leads to its message far back; from there history goes on in both 
   await expect.poll(() => page.getByRole("article", { name: /what did you mean there/ }).isVisible()).toBe(true);
   await page.getByRole("button", { name: /Jump to/ }).waitFor({ state: "hidden" });
 
-  await page.locator(`[data-event-id="${reply}"]`).getByRole("button", { name: /Go to the message by/ }).click();
+  await page.locator(`[data-event-id="${reply}"]`).getByRole("button", { name: /Go to the message:/ }).click();
   await expectShown(page, 12);
   const walk = await watch(page);
   expect(await scrollUntil(page, -400, "beginning")).toBe(true);
