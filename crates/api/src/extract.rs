@@ -8,7 +8,7 @@ use axum::{
     http::{StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use chat::{Chat, addresses, sessions::Session};
+use chat::{Chat, sessions::Session};
 use http_body_util::LengthLimitError;
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::time::timeout;
@@ -32,7 +32,7 @@ impl FromRequestParts<App> for Auth {
             || ApiError::new(StatusCode::UNAUTHORIZED, "M_MISSING_TOKEN", "Sign in: the request has no access token.");
         let token = bearer(parts).ok_or_else(missing)?;
         let session = chat::sessions::authenticate(chat, token).await?;
-        chat::sessions::seen(chat, &session, &client_ip(parts, chat));
+        chat::sessions::seen(chat, &session, &client_ip(parts));
         Ok(Self(session))
     }
 }
@@ -127,19 +127,17 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     }
 }
 
-/// The address that the request came from, for rate limits and the device list; see [`addresses::client_address`].
+/// The address that the request came from, for rate limits and the device list; as the router's outermost layer found it.
 pub struct ClientIp(pub String);
 
 impl FromRequestParts<App> for ClientIp {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, chat: &App) -> ApiResult<Self> {
-        Ok(Self(client_ip(parts, chat)))
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> ApiResult<Self> {
+        Ok(Self(client_ip(parts)))
     }
 }
 
-fn client_ip(parts: &Parts, chat: &App) -> String {
-    let Some(peer) = parts.extensions.get::<ConnectInfo<SocketAddr>>() else { return String::new() };
-    let forwarded = parts.headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
-    addresses::client_address(&chat.config.proxies.trusted, peer.0.ip(), forwarded).to_string()
+fn client_ip(parts: &Parts) -> String {
+    parts.extensions.get::<ConnectInfo<SocketAddr>>().map_or_else(String::new, |client| client.0.ip().to_string())
 }

@@ -1,6 +1,7 @@
 //! Chatbook's HTTP and WebSocket surface: a folder per area, a file per endpoint. Handlers extract, call `chat`, respond.
 
 mod account;
+mod addresses;
 mod admin;
 mod devices;
 mod directory;
@@ -25,6 +26,7 @@ mod versions;
 mod web;
 mod well_known;
 
+pub use addresses::Network;
 pub use metrics::{Metrics, metrics_router};
 pub use router::router;
 pub use serve::serve;

@@ -1,7 +1,7 @@
 //! The whole surface of a server: the API, the web client, and what wraps every request.
 
 use std::{
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
@@ -20,6 +20,7 @@ use axum::{
 use tracing::Instrument;
 
 use crate::{
+    addresses::{Network, client_address},
     extract::App,
     metrics::Metrics,
     router::router,
@@ -35,7 +36,7 @@ pub struct Surface {
     /// Where people reach the server; empty if that is where a request came to.
     pub public_url: String,
     /// Reverse proxies that say truly who asked.
-    pub trusted_proxies: Vec<IpAddr>,
+    pub trusted_proxies: Vec<Network>,
     /// Where requests are counted.
     pub metrics: Metrics,
 }
@@ -103,13 +104,14 @@ fn allow_any_origin(headers: &mut HeaderMap) {
 }
 
 impl Shared {
-    /// Behind a trusted proxy the peer is who the proxy names; the entries left of the last are whatever the client
-    /// wrote and prove nothing.
+    /// Behind a trusted proxy the peer is who the proxy names.
     fn unwrap_proxy(&self, request: &mut Request) {
-        let Some(forwarded) = request.headers().get("x-forwarded-for") else { return };
+        if !request.headers().contains_key(FORWARDED) {
+            return;
+        }
         let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<SocketAddr>>().copied() else { return };
         let trusted = &self.surface.trusted_proxies;
-        if !trusted.contains(&peer.ip()) {
+        if !trusted.iter().any(|network| network.contains(peer.ip())) {
             // Said once: otherwise anybody could fill the log.
             if !self.warned.swap(true, Relaxed) {
                 let proxy = peer.ip();
@@ -117,13 +119,13 @@ impl Shared {
             }
             return;
         }
-        let text = forwarded.to_str().unwrap_or_default();
-        let hops = text.split(',').rev().map_while(|hop| hop.trim().parse::<IpAddr>().ok());
-        if let Some(client) = hops.clone().find(|hop| !trusted.contains(hop)).or_else(|| hops.last()) {
-            request.extensions_mut().insert(ConnectInfo(SocketAddr::new(client, 0)));
-        }
+        let forwarded = request.headers().get_all(FORWARDED).iter().filter_map(|value| value.to_str().ok());
+        let client = client_address(trusted, peer.ip(), forwarded);
+        request.extensions_mut().insert(ConnectInfo(SocketAddr::new(client, 0)));
     }
 }
+
+const FORWARDED: &str = "x-forwarded-for";
 
 /// Whether the proxy in front says that its client came over TLS.
 pub(crate) fn forwarded_tls(headers: &HeaderMap) -> bool {

@@ -2,8 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::addresses::Network;
-
 /// Settings of the rules, a section each.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -16,8 +14,6 @@ pub struct Config {
     pub sessions: Sessions,
     /// Rate limits.
     pub rate_limits: RateLimits,
-    /// Proxies in front of the server.
-    pub proxies: Proxies,
     /// Finding people.
     pub user_directory: UserDirectory,
     /// Presence.
@@ -120,14 +116,6 @@ impl Default for RateLimits {
             message: Rate { per_second: 10.0, burst: 50 },
         }
     }
-}
-
-/// Proxies in front of the server.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Proxies {
-    /// Addresses or ranges (`10.0.0.0/8`) of the proxies whose X-Forwarded-For is believed.
-    pub trusted: Vec<Network>,
 }
 
 /// Finding people.

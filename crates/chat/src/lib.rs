@@ -2,7 +2,6 @@
 
 pub mod account_data;
 pub mod accounts;
-pub mod addresses;
 mod canonical;
 pub mod config;
 pub mod devices;

@@ -37,8 +37,9 @@ async fn guessing_passwords_is_slowed_down_for_an_address() {
 
 #[tokio::test]
 async fn guessing_the_password_of_one_account_is_slowed_down_for_all_addresses() {
-    let server = limited(|rules| {
-        rules.proxies.trusted = vec!["127.0.0.1".parse().expect("an address")];
+    let server = Server::with(|settings| {
+        settings.rules.rate_limits = chat::config::RateLimits::default();
+        settings.server.trusted_proxies = vec!["127.0.0.0/8".parse().expect("a range")];
     })
     .await;
     let attempt = |n: i32, user: &str| {

@@ -114,7 +114,7 @@ async fn only_a_trusted_proxy_says_who_asked() {
     };
     let trusting = Server::with(|settings| {
         limited(settings);
-        settings.server.trusted_proxies = vec![[127, 0, 0, 1].into()];
+        settings.server.trusted_proxies = vec!["127.0.0.1".parse().expect("an address")];
         settings.rules.registration.mode = chat::config::RegistrationMode::Open;
     })
     .await;

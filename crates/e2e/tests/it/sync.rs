@@ -143,7 +143,10 @@ async fn who_comes_back_is_told_what_is_new_and_nothing_twice() {
     let news = declined["rooms"]["leave"][&other]["timeline"]["events"].as_array().expect("events");
     assert_eq!(news.len(), 1, "{declined}");
     assert_eq!((&news[0]["state_key"], &news[0]["content"]["membership"]), (&json!(bob.id), &json!("leave")));
-    assert!(declined["rooms"]["leave"][&other].get("state").is_none_or(|state| state["events"] == json!([])), "{declined}");
+    assert!(
+        declined["rooms"]["leave"][&other].get("state").is_none_or(|state| state["events"] == json!([])),
+        "{declined}"
+    );
     assert!(server.sync(&bob, None).await["rooms"].get("invite").is_none());
 }
 

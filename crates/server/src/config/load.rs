@@ -210,7 +210,7 @@ mod tests {
             ("CHATBOOK_RATE_LIMITS__LOGIN__PER_SECOND", "2.5"),
             ("CHATBOOK_PASSWORDS__MIN_LENGTH", "12"),
             ("CHATBOOK_SERVER__NAME", "12"),
-            ("CHATBOOK_SERVER__TRUSTED_PROXIES", "[\"::1\", \"10.0.0.1\"]"),
+            ("CHATBOOK_SERVER__TRUSTED_PROXIES", "[\"::1\", \"10.0.0.0/8\"]"),
             ("CHATBOOK_REGISTRATION__MODE", "open"),
         ])
         .expect("accepted");

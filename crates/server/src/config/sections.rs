@@ -1,9 +1,6 @@
 //! The sections that only the binary reads. Every field has a default and a description.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    path::PathBuf,
-};
+use std::{net::SocketAddr, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -19,8 +16,8 @@ pub struct Server {
     pub name: String,
     /// Where people reach the server, such as `https://chat.example.org`. Empty: the address of the request.
     pub public_url: String,
-    /// Reverse proxies whose X-Forwarded-For is believed. Registration under `auto` needs a token when there are any.
-    pub trusted_proxies: Vec<IpAddr>,
+    /// Addresses or ranges (`10.0.0.0/8`) of reverse proxies whose X-Forwarded-For is believed. Registration under `auto` needs a token when there are any.
+    pub trusted_proxies: Vec<api::Network>,
     /// How long open connections may take to finish when the server stops, milliseconds.
     pub shutdown_timeout_ms: u64,
 }
