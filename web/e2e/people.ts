@@ -105,8 +105,8 @@ export async function say(url: string, who: Account, roomId: string, body: strin
 }
 
 /** A window of a signed-in person, with the room open and something in it on the screen. */
-export async function openRoom(browser: Browser, url: string, who: Account, roomId: string, viewport = { width: 1280, height: 860 }): Promise<Window> {
-  const window = await openWindow(browser, { viewport });
+export async function openRoom(browser: Browser, url: string, who: Account, roomId: string, viewport = { width: 1280, height: 860 }, options: BrowserContextOptions = {}): Promise<Window> {
+  const window = await openWindow(browser, { viewport, ...options });
   await showRoom(window.page, url, who, roomId);
   return window;
 }
@@ -133,6 +133,8 @@ const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/
 
 /** Fails with every accessibility violation on the page as it is painted, contrast included. `without` names rules that do not fit: an open menu is in no landmark. */
 export async function expectAccessiblePage(page: Page, where: string, without: readonly string[] = []): Promise<void> {
+  // What is still fading in has another contrast than it will have.
+  await page.evaluate(() => Promise.all(document.getAnimations().filter((a) => a.effect?.getComputedTiming().endTime !== Infinity).map((a) => a.finished.catch(() => undefined))));
   // Evaluated, not added as a <script>: the page's policy forbids those.
   await page.evaluate(axeSource);
   const violations = await page.evaluate(async () => {

@@ -1,6 +1,6 @@
 import * as RadixDialog from "@radix-ui/react-dialog";
-import { useRef } from "react";
-import type { ReactElement, ReactNode } from "react";
+import { useLayoutEffect, useRef } from "react";
+import type { ReactElement, ReactNode, RefObject } from "react";
 import { useTranslation } from "react-i18next";
 import styles from "./Dialog.module.css";
 import { IconButton } from "./IconButton";
@@ -15,6 +15,8 @@ export interface DialogProps {
   size?: "sm" | "md" | "lg" | "full";
   /** Keeps one height, whatever is found or shown inside: nothing jumps. */
   steady?: boolean;
+  /** What has the focus first. */
+  initialFocus?: RefObject<HTMLElement | null>;
   children: ReactNode;
   /** Buttons, right-aligned at the end; the last is the primary one. */
   actions?: ReactNode;
@@ -25,9 +27,14 @@ export interface DialogProps {
  * The backdrop is our own element: Radix's overlay injects a <style> element, which the
  * content security policy forbids (the page itself never scrolls, so nothing needs locking).
  */
-export function Dialog({ open, onClose, title, bare = false, size = "md", steady = false, children, actions }: DialogProps): ReactElement {
+export function Dialog({ open, onClose, title, bare = false, size = "md", steady = false, initialFocus, children, actions }: DialogProps): ReactElement {
   const { t } = useTranslation("components");
   const content = useRef<HTMLDivElement>(null);
+  // Radix gives the focus back to its own trigger, and ours are opened by anything. Noted before the content is there.
+  const opener = useRef<Element>(null);
+  useLayoutEffect(() => {
+    if (open) opener.current = document.activeElement;
+  }, [open]);
   return (
     <RadixDialog.Root open={open} onOpenChange={(next) => !next && onClose()}>
       <RadixDialog.Portal>
@@ -37,10 +44,14 @@ export function Dialog({ open, onClose, title, bare = false, size = "md", steady
           tabIndex={-1}
           className={classes(styles.dialog, styles[size], bare && styles.bare, steady && styles.steady)}
           aria-describedby={undefined}
+          onCloseAutoFocus={(event) => {
+            event.preventDefault();
+            if (opener.current instanceof HTMLElement) opener.current.focus({ preventScroll: true });
+          }}
           // The dialog itself, unless a field inside took the focus: a ring around "Close" helps nobody.
           onOpenAutoFocus={(event) => {
             event.preventDefault();
-            content.current?.focus();
+            (initialFocus?.current ?? content.current)?.focus({ preventScroll: true });
           }}
         >
           <header className={bare ? styles.hidden : styles.header}>

@@ -20,12 +20,13 @@ export interface MenuProps {
   items: MenuItem[];
   /** One focusable element. */
   children: ReactElement;
+  onOpenChange?: (open: boolean) => void;
 }
 
 /** Opens at its button. Not modal: the modal kind injects a <style> element, which our content security policy forbids. */
-export function Menu({ items, children, align = "end" }: MenuProps & { align?: "start" | "center" | "end" }): ReactElement {
+export function Menu({ items, children, onOpenChange, align = "end" }: MenuProps & { align?: "start" | "center" | "end" }): ReactElement {
   return (
-    <RadixDropdown.Root modal={false}>
+    <RadixDropdown.Root modal={false} {...(onOpenChange ? { onOpenChange } : {})}>
       <RadixDropdown.Trigger asChild>{children}</RadixDropdown.Trigger>
       <RadixDropdown.Portal>
         <RadixDropdown.Content className={styles.menu} align={align} sideOffset={6} collisionPadding={8} loop>

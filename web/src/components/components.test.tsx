@@ -1,5 +1,7 @@
-import { screen } from "@testing-library/react";
+import { screen, waitFor } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
+import { useState } from "react";
+import type { ReactElement } from "react";
 import { expect, test, vi } from "vitest";
 import { expectAccessible } from "@/test/axe";
 import { renderView } from "@/test/render";
@@ -68,6 +70,28 @@ test("a dialog closes on Escape and carries its title", async () => {
   await expectAccessible(screen.getByRole("dialog", { name: "New room" }));
   await userEvent.keyboard("{Escape}");
   expect(close).toHaveBeenCalledOnce();
+});
+
+test("a dialog gives the focus back to what opened it, also when a field inside took it at once", async () => {
+  function Opener(): ReactElement {
+    const [open, setOpen] = useState(false);
+    return (
+      <>
+        <button type="button" onClick={() => setOpen(true)}>
+          Open
+        </button>
+        <Dialog open={open} title="Name" onClose={() => setOpen(false)}>
+          {/* eslint-disable-next-line jsx-a11y/no-autofocus -- this is what is tested */}
+          <input aria-label="Name" autoFocus />
+        </Dialog>
+      </>
+    );
+  }
+  renderView(<Opener />);
+  await userEvent.click(screen.getByRole("button", { name: "Open" }));
+  expect(screen.getByRole("textbox", { name: "Name" })).toHaveFocus();
+  await userEvent.keyboard("{Escape}");
+  await waitFor(() => expect(screen.getByRole("button", { name: "Open" })).toHaveFocus());
 });
 
 test("a menu opens with the keyboard and runs the chosen item", async () => {

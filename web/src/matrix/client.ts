@@ -1,5 +1,6 @@
 import { ClientEvent, createClient, EventStatus, HttpApiEvent, IndexedDBStore, MemoryStore, PendingEventOrdering, SyncState } from "matrix-js-sdk";
 import type { MatrixClient } from "matrix-js-sdk";
+import { deletionsOf } from "./deletions";
 import { mediaCacheOf } from "./media";
 import { reportPresence } from "./presence";
 import { clearSession, TokenKeeper } from "./session";
@@ -45,7 +46,7 @@ export async function startRunning(session: StoredSession, onLoggedOut: () => vo
   on(window, "online", () => transport.checkNow());
   on(window, "offline", () => transport.checkNow());
   on(document, "visibilitychange", () => document.visibilityState === "visible" && transport.checkNow());
-  stops.push(reportPresence(client));
+  stops.push(reportPresence(client), deletionsOf(client).start());
   client.on(HttpApiEvent.SessionLoggedOut, onLoggedOut);
 
   const ready = new Promise<void>((resolve) => {
@@ -74,6 +75,7 @@ export async function startRunning(session: StoredSession, onLoggedOut: () => vo
     stop,
     async signOut() {
       client.off(HttpApiEvent.SessionLoggedOut, onLoggedOut);
+      await deletionsOf(client).flush();
       await client.logout(false).catch(() => {});
       stop();
       mediaCacheOf(client).clear();

@@ -2,7 +2,10 @@ import type { MatrixEvent } from "matrix-js-sdk";
 import { useCallback, useSyncExternalStore } from "react";
 
 /** What the composer of a room is about to do besides sending a new message. */
-export type ComposerIntent = { kind: "reply" | "edit"; event: MatrixEvent };
+export type ComposerIntent =
+  | { kind: "reply"; event: MatrixEvent }
+  /** `text`: what the field begins with; the message as it is when absent. */
+  | { kind: "edit"; event: MatrixEvent; text?: string };
 
 const intents = new Map<string, ComposerIntent>();
 const listeners = new Map<string, Set<() => void>>();

@@ -21,6 +21,7 @@ export async function examine(file: File): Promise<UploadDraft> {
   try {
     if (base.kind === "image") return { ...base, ...(await examineImage(file)) };
     if (base.kind === "video") return { ...base, ...(await examineVideo(file)) };
+    if (base.kind === "audio") return { ...base, durationMs: await durationOf(file) };
     return base;
   } catch {
     return { ...base, kind: "file" };
@@ -52,10 +53,31 @@ async function examineVideo(file: File): Promise<Partial<UploadDraft>> {
     await once(video, "seeked");
     const { videoWidth: width, videoHeight: height } = video;
     const thumbnail = await shrink(video, width, height);
-    return { width, height, blurhash: blur(video), thumbnail, durationMs: Math.round(video.duration * 1000) };
+    return { width, height, blurhash: blur(video), thumbnail, durationMs: known(video.duration) };
   } finally {
     URL.revokeObjectURL(url);
   }
+}
+
+/** A recording that this browser cannot play may play elsewhere, so it stays one. */
+async function durationOf(file: File): Promise<number | undefined> {
+  const audio = document.createElement("audio");
+  const url = URL.createObjectURL(file);
+  try {
+    audio.preload = "metadata";
+    audio.src = url;
+    await once(audio, "loadedmetadata");
+    return known(audio.duration);
+  } catch {
+    return undefined;
+  } finally {
+    URL.revokeObjectURL(url);
+  }
+}
+
+/** What a browser records has no length in its head, and seems endless. */
+function known(seconds: number): number | undefined {
+  return Number.isFinite(seconds) ? Math.round(seconds * 1000) : undefined;
 }
 
 async function shrink(source: CanvasImageSource, width: number, height: number): Promise<UploadDraft["thumbnail"]> {
@@ -75,14 +97,14 @@ function blur(source: CanvasImageSource): string | undefined {
 
 const PATIENCE_MS = 8000;
 
-function once(target: HTMLVideoElement, type: string): Promise<void> {
+function once(target: HTMLMediaElement, type: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error("the video cannot be read")), PATIENCE_MS);
+    const timer = setTimeout(() => reject(new Error("the file cannot be read")), PATIENCE_MS);
     const end = (then: () => void) => () => {
       clearTimeout(timer);
       then();
     };
     target.addEventListener(type, end(resolve), { once: true });
-    target.addEventListener("error", end(() => reject(new Error("the video cannot be read"))), { once: true });
+    target.addEventListener("error", end(() => reject(new Error("the file cannot be read"))), { once: true });
   });
 }

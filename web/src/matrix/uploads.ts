@@ -163,10 +163,18 @@ export class UploadQueue {
   private publish(roomId: string): void {
     const uploads = this.entries.map(({ upload }) => upload).filter((upload) => upload.roomId === roomId);
     this.byRoom.set(roomId, uploads);
+    this.guard();
     this.listeners.forEach((listener) => listener(roomId));
+  }
+
+  /** While a file is on its way the browser asks before the page is left: it would be lost. */
+  private guard(): void {
+    const busy = this.entries.some(({ upload }) => upload.state !== "failed");
+    window[busy ? "addEventListener" : "removeEventListener"]("beforeunload", holdBack);
   }
 }
 
+const holdBack = (event: Event): void => event.preventDefault();
 const NONE: readonly Upload[] = [];
 const queues = new WeakMap<MatrixClient, UploadQueue>();
 
@@ -212,7 +220,9 @@ function withoutEmpty(record: Record<string, unknown>): Record<string, unknown> 
 
 function codeOf(error: unknown): string {
   const code: unknown = (error as { errcode?: unknown } | null)?.errcode;
-  return typeof code === "string" ? code : "network";
+  if (typeof code === "string") return code;
+  // A proxy in front of the server may have its own limit, and answers in its own words.
+  return (error as { httpStatus?: unknown } | null)?.httpStatus === 413 ? "M_TOO_LARGE" : "network";
 }
 
 function rememberOwnFile(mxc: string, url: string): void {

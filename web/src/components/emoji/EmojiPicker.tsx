@@ -3,7 +3,7 @@ import type { KeyboardEvent, ReactElement } from "react";
 import { useTranslation } from "react-i18next";
 import { Button } from "@/components/Button";
 import { Icon } from "@/components/Icon";
-import { GROUPS, inTone, loadEmoji, searchEmoji, type Emoji, type EmojiSet } from "./emojiData";
+import { GROUPS, inTone, labelOf, loadEmoji, searchEmoji, type Emoji, type EmojiSet } from "./emojiData";
 import { recentEmoji, rememberEmoji, rememberSkinTone, skinTone } from "./emojiMemory";
 import styles from "./EmojiPicker.module.css";
 
@@ -44,7 +44,7 @@ export default function EmojiPicker({ onPick }: { onPick: (emoji: string) => voi
     const shown = (emoji: Emoji) => ({ char: inTone(emoji, tone), label: emoji.label });
     if (wanted.trim() !== "") return [{ id: "found", title: t("emoji.found"), chars: searchEmoji(set, wanted).map(shown) }];
     return [
-      { id: "recent", title: t("emoji.recent"), chars: recent.map((char) => ({ char, label: set.byChar.get(char)?.label ?? char })) },
+      { id: "recent", title: t("emoji.recent"), chars: recent.map((char) => ({ char, label: labelOf(set, char) })) },
       ...GROUPS.map((group) => ({
         id: String(group),
         title: t(`emoji.group.${group}`),

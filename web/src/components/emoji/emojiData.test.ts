@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { inTone, loadEmoji, searchEmoji } from "./emojiData";
+import { inTone, labelOf, loadEmoji, searchEmoji } from "./emojiData";
 import { recentEmoji, rememberEmoji } from "./emojiMemory";
 
 describe("emoji", () => {
@@ -27,6 +27,14 @@ describe("emoji", () => {
     expect(wave && inTone(wave, 0)).toBe("👋");
     const tomato = set.byCode.get("tomato");
     expect(tomato && inTone(tomato, 3)).toBe("🍅");
+  });
+
+  it("knows the name of an emoji however it is written", async () => {
+    const set = await loadEmoji();
+    expect(labelOf(set, "👍")).toBe("thumbs up");
+    expect(labelOf(set, "👍️")).toBe("thumbs up");
+    expect(labelOf(set, "👍🏿")).toBe("thumbs up");
+    expect(labelOf(set, "?")).toBe("?");
   });
 
   it("puts what was picked last in front, once", () => {

@@ -15,6 +15,7 @@ export interface Emoji {
 export interface EmojiSet {
   readonly all: readonly Emoji[];
   readonly byCode: ReadonlyMap<string, Emoji>;
+  /** By `bare` characters, in any skin tone. */
   readonly byChar: ReadonlyMap<string, Emoji>;
 }
 
@@ -61,8 +62,17 @@ export function build(data: readonly RawEmoji[], codes: RawCodes): EmojiSet {
   return {
     all,
     byCode: new Map(all.flatMap((emoji) => emoji.codes.map((code) => [code, emoji] as const))),
-    byChar: new Map(all.map((emoji) => [emoji.char, emoji])),
+    byChar: new Map(all.flatMap((emoji) => [emoji.char, ...emoji.skins].map((char) => [bare(char), emoji] as const))),
   };
+}
+
+/** Without the sign that asks for colour, which some write and some leave out. */
+function bare(char: string): string {
+  return char.replaceAll("\uFE0F", "");
+}
+
+export function labelOf(set: EmojiSet, char: string): string {
+  return set.byChar.get(bare(char))?.label ?? char;
 }
 
 /** Best first: exact name, then names that start so, then any word that starts so. */

@@ -1,5 +1,5 @@
 import type { Room } from "matrix-js-sdk";
-import { useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from "react";
+import { useCallback, useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from "react";
 import type { KeyboardEvent, ReactElement } from "react";
 import { useTranslation } from "react-i18next";
 import { Button } from "@/components/Button";
@@ -7,16 +7,18 @@ import { EmojiPopover } from "@/components/emoji/EmojiPopover";
 import { inTone, loadEmoji } from "@/components/emoji/emojiData";
 import { skinTone } from "@/components/emoji/emojiMemory";
 import { IconButton } from "@/components/IconButton";
+import { showToast } from "@/components/Toast";
 import { useClient } from "@/matrix/ClientProvider";
 import { composerIntents, useComposerIntent } from "@/matrix/composerIntent";
 import styles from "./Composer.module.css";
 import { closedShortcode, replaceRange, triggerAt } from "./completion";
 import { FileSheet } from "./FileSheet";
+import { linkSelection, SIGNS, toggleSign, type Selected } from "./formatting";
 import { IntentBanner } from "./IntentBanner";
 import { Suggestions } from "./Suggestions";
 import { TYPING_TIMEOUT_MS, TypingNotifier } from "./TypingNotifier";
 import { useCompletion, type Suggestion } from "./useCompletion";
-import { useFiles } from "./useFiles";
+import { pastedFiles, useFiles } from "./useFiles";
 import { useMayWrite } from "./useMayWrite";
 import { useSend } from "./useSend";
 import { lastEditable, useText } from "./useText";
@@ -47,11 +49,14 @@ function OpenComposer({ room }: { room: Room }): ReactElement {
   const field = useRef<HTMLTextAreaElement>(null);
   const picker = useRef<HTMLInputElement>(null);
   const { draft, caret, change, moveCaret, clear } = useText(room, me, field);
-  const files = useFiles(true);
+  const files = useFiles(useCallback(() => void showToast(t("noFolders")), [t]));
   const limit = useUploadLimit(client);
   const send = useSend(room);
   const listId = useId();
+  /** The words in the field, made a file: they leave the field when the file leaves. */
+  const wordsAsFile = useRef<File>(undefined);
   const [picking, setPicking] = useState(false);
+  const [focused, setFocused] = useState(false);
   const [active, setActive] = useState(0);
   const [dismissed, setDismissed] = useState<number>();
   const typing = useMemo(
@@ -71,23 +76,24 @@ function OpenComposer({ room }: { room: Room }): ReactElement {
   }, [draft.text]);
 
   const trigger = triggerAt(draft.text, caret);
-  const suggestions = useCompletion(room, me, trigger && trigger.start !== dismissed ? trigger : undefined);
+  const suggestions = useCompletion(room, me, focused && trigger && trigger.start !== dismissed ? trigger : undefined);
   const open = suggestions.length > 0;
   const current = Math.min(active, suggestions.length - 1);
-  const excess = send.excess(draft);
+  const tooLong = useMemo(() => send.isTooLong(draft, intent), [send, draft, intent]);
   const empty = draft.text.trim() === "";
 
   const submit = (): void => {
-    if (empty || excess > 0) return;
+    if (empty || tooLong) return;
     typing.stop();
     send.text(draft);
-    clear();
+    // After an edit the field gets back the draft it had before.
+    if (intent?.kind !== "edit") clear();
   };
   const complete = (item: Suggestion): void => {
     if (!trigger) return;
     const by = item.kind === "emoji" ? `${item.char} ` : `@${item.name} `;
     const next = replaceRange(draft.text, trigger.start, trigger.end, by);
-    change(next.text, next.caret, item.kind === "person" ? { userId: item.id, name: item.name } : undefined);
+    change(next.text, next.caret, item.kind === "person" ? { mention: { userId: item.id, name: item.name } } : {});
     setActive(0);
   };
   const typed = (text: string, at: number): void => {
@@ -105,11 +111,12 @@ function OpenComposer({ room }: { room: Room }): ReactElement {
     });
   };
   const insert = (emoji: string): void => {
-    const next = replaceRange(draft.text, caret, caret, emoji);
+    const { start, end } = selection();
+    const next = replaceRange(draft.text, start, end, emoji);
     change(next.text, next.caret);
     setPicking(false);
-    requestAnimationFrame(() => field.current?.focus());
   };
+  const selection = (): Selected => ({ text: draft.text, start: field.current?.selectionStart ?? caret, end: field.current?.selectionEnd ?? caret });
   const keys = (event: KeyboardEvent<HTMLTextAreaElement>): void => {
     if (event.nativeEvent.isComposing) return;
     const act = open ? listKey(event.key) : fieldKey(event);
@@ -136,6 +143,13 @@ function OpenComposer({ room }: { room: Room }): ReactElement {
   };
   const fieldKey = (event: KeyboardEvent): (() => void) | undefined => {
     if (event.key === "Enter" && !event.shiftKey && (!onTouch() || event.ctrlKey)) return submit;
+    const sign = event.ctrlKey || event.metaKey ? SIGNS[event.key] : undefined;
+    if (sign !== undefined && !event.altKey && !event.shiftKey) {
+      return () => {
+        const next = toggleSign(selection(), sign);
+        change(next.text, next.start, { end: next.end });
+      };
+    }
     if (event.key === "Escape" && intent) return () => composerIntents.set(roomId, null);
     if (event.key === "ArrowUp" && draft.text === "" && !intent) {
       const last = lastEditable(room, me);
@@ -144,16 +158,17 @@ function OpenComposer({ room }: { room: Room }): ReactElement {
     return undefined;
   };
   const sendAsFile = (): void => {
-    files.add([new File([draft.text], "message.txt", { type: "text/plain" })]);
-    clear();
+    const file = new File([draft.text], "message.txt", { type: "text/plain" });
+    wordsAsFile.current = file;
+    files.add([file]);
   };
 
   return (
     <div className={styles.wrap}>
       {open && <Suggestions id={listId} items={suggestions} active={current} onPick={complete} />}
-      {excess > 0 && (
+      {tooLong && (
         <p className={styles.problem} role="alert">
-          {t("tooLong", { count: excess })} <Button onClick={sendAsFile}>{t("asFile")}</Button>
+          {t("tooLong")} <Button onClick={sendAsFile}>{t("asFile")}</Button>
         </p>
       )}
       <div className={styles.composer} data-intent={intent?.kind}>
@@ -188,19 +203,24 @@ function OpenComposer({ room }: { room: Room }): ReactElement {
             onSelect={(event) => moveCaret(event.currentTarget.selectionStart)}
             onKeyDown={keys}
             onPaste={(event) => {
-              if (event.clipboardData.files.length === 0) return;
+              const pasted = pastedFiles(event.clipboardData);
+              const link = pasted.length > 0 ? undefined : linkSelection(selection(), event.clipboardData.getData("text/plain"));
+              if (pasted.length === 0 && !link) return;
               event.preventDefault();
-              files.add(event.clipboardData.files);
+              if (pasted.length > 0) files.add(pasted);
+              else if (link) change(link.text, link.start);
             }}
+            onFocus={() => setFocused(true)}
+            onBlur={() => setFocused(false)}
           />
-          <EmojiPopover open={picking} onOpenChange={setPicking} onPick={insert}>
+          <EmojiPopover open={picking} onOpenChange={setPicking} onPick={insert} onPicked={() => field.current?.focus()}>
             <IconButton icon="smile" label={t("emoji")} />
           </EmojiPopover>
           <IconButton
             icon={intent?.kind === "edit" ? "check" : "send"}
             variant="accent"
             label={t(intent?.kind === "edit" ? "save" : "send")}
-            disabled={empty || excess > 0}
+            disabled={empty || tooLong}
             className={styles.send ?? ""}
             onPointerDown={(event) => event.preventDefault()}
             onClick={submit}
@@ -213,6 +233,7 @@ function OpenComposer({ room }: { room: Room }): ReactElement {
         onChange={files.set}
         onAddMore={() => picker.current?.click()}
         onSend={(caption) => {
+          if (wordsAsFile.current && files.picked.includes(wordsAsFile.current)) clear();
           void send.files(files.picked, caption);
           files.set([]);
         }}

@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { useRef, useState } from "react";
 import type { ReactElement } from "react";
 import { useTranslation } from "react-i18next";
 import { Button } from "@/components/Button";
@@ -21,6 +21,7 @@ export interface FileSheetProps {
 /** A look at the files before they go, with a caption. */
 export function FileSheet({ files, limit, onChange, onSend, onAddMore }: FileSheetProps): ReactElement {
   const { t } = useTranslation("composer");
+  const captionField = useRef<HTMLInputElement>(null);
   const [caption, setCaption] = useState("");
   const tooLarge = limit === undefined ? [] : files.filter((file) => file.size > limit);
   const ready = files.length > 0 && tooLarge.length === 0;
@@ -39,6 +40,8 @@ export function FileSheet({ files, limit, onChange, onSend, onAddMore }: FileShe
     <Dialog
       open={files.length > 0}
       onClose={close}
+      // Most people type a word there, or press Enter at once.
+      initialFocus={captionField}
       title={t("sheet.title", { count: files.length })}
       actions={
         <>
@@ -54,7 +57,7 @@ export function FileSheet({ files, limit, onChange, onSend, onAddMore }: FileShe
     >
       <ul className={styles.files} data-count={files.length === 1 ? "one" : "many"}>
         {files.map((file) => (
-          <FileCard key={`${file.name} ${file.size} ${file.lastModified}`} file={file} onRemove={() => onChange(files.filter((other) => other !== file))} />
+          <FileCard key={previewOf(file)} file={file} onRemove={() => onChange(files.filter((other) => other !== file))} />
         ))}
       </ul>
       {tooLarge.map((file) => (
@@ -68,6 +71,7 @@ export function FileSheet({ files, limit, onChange, onSend, onAddMore }: FileShe
         placeholder={t("sheet.caption")}
         value={caption}
         dir="auto"
+        ref={captionField}
         onChange={(event) => setCaption(event.target.value)}
         onKeyDown={(event) => event.key === "Enter" && !event.nativeEvent.isComposing && send()}
       />

@@ -11,6 +11,8 @@ export interface SuggestionsProps {
   readonly onPick: (item: Suggestion) => void;
 }
 
+const intoView = (option: HTMLElement | null): void => option?.scrollIntoView({ block: "nearest" });
+
 /** The list above the text field. The field keeps the focus; arrows move, Enter or Tab picks. */
 export function Suggestions({ id, items, active, onPick }: SuggestionsProps): ReactElement {
   const { t } = useTranslation("composer");
@@ -21,6 +23,7 @@ export function Suggestions({ id, items, active, onPick }: SuggestionsProps): Re
         // eslint-disable-next-line jsx-a11y/click-events-have-key-events -- see above
         <li
           key={item.id}
+          ref={i === active ? intoView : undefined}
           id={`${id}-${i}`}
           role="option"
           aria-selected={i === active}

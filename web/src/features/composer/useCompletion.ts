@@ -8,6 +8,8 @@ export type Suggestion =
   | { readonly kind: "emoji"; readonly id: string; readonly char: string; readonly code: string }
   | { readonly kind: "person"; readonly id: string; readonly name: string; readonly avatar: string | undefined };
 
+/** As many as fit above the field without scrolling. */
+const SHOWN = 6;
 const NONE: readonly Suggestion[] = [];
 
 /** What the word at the caret could become. */
@@ -21,7 +23,7 @@ export function useCompletion(room: Room, me: string, trigger: Trigger | undefin
     let wanted = true;
     loadEmoji().then(
       (set) => {
-        const list = searchEmoji(set, query, 8).map((found): Suggestion => ({
+        const list = searchEmoji(set, query, SHOWN).map((found): Suggestion => ({
           kind: "emoji",
           id: found.char,
           char: inTone(found, skinTone()),
@@ -49,5 +51,5 @@ export function useCompletion(room: Room, me: string, trigger: Trigger | undefin
     .getMembers()
     .filter((m) => m.userId !== me && (m.membership === KnownMembership.Join || m.membership === KnownMembership.Invite))
     .map((m) => ({ userId: m.userId, name: m.rawDisplayName || m.name, avatar: m.getMxcAvatarUrl() }));
-  return matchPeople(people, trigger.query).map((p) => ({ kind: "person", id: p.userId, name: p.name, avatar: p.avatar }));
+  return matchPeople(people, trigger.query, SHOWN).map((p) => ({ kind: "person", id: p.userId, name: p.name, avatar: p.avatar }));
 }

@@ -1,9 +1,9 @@
 import type { Room } from "matrix-js-sdk";
-import { useCallback } from "react";
+import { useCallback, useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import { showToast } from "@/components/Toast";
 import { useClient } from "@/matrix/ClientProvider";
-import { composerIntents } from "@/matrix/composerIntent";
+import { composerIntents, type ComposerIntent } from "@/matrix/composerIntent";
 import { examine } from "@/matrix/mediaFacts";
 import { uploadsOf } from "@/matrix/uploads";
 import type { Draft } from "./drafts";
@@ -14,8 +14,8 @@ import { mentionsOf, messageContent } from "./message";
 const LARGEST_CONTENT = 60_000;
 
 export interface Send {
-  /** How many characters too long the text is; 0 when it fits. */
-  readonly excess: (draft: Draft) => number;
+  /** Whether the server would refuse the text for its length. */
+  readonly isTooLong: (draft: Draft, intent: ComposerIntent | null) => boolean;
   readonly text: (draft: Draft) => void;
   readonly files: (files: readonly File[], caption: string) => Promise<void>;
 }
@@ -25,11 +25,11 @@ export function useSend(room: Room): Send {
   const { t } = useTranslation("composer");
   const { roomId } = room;
 
-  const excess = useCallback((draft: Draft): number => {
+  const isTooLong = useCallback((draft: Draft, intent: ComposerIntent | null): boolean => {
     // Only very long texts can be too long; the exact size is worth computing for them alone.
-    if (draft.text.length < LARGEST_CONTENT / 12) return 0;
-    const bytes = new TextEncoder().encode(JSON.stringify(messageContent(write(draft.text, draft.mentions), null))).length;
-    return Math.max(0, bytes - LARGEST_CONTENT);
+    if (draft.text.length < LARGEST_CONTENT / 12) return false;
+    const content = messageContent(write(draft.text, draft.mentions), intent);
+    return new TextEncoder().encode(JSON.stringify(content)).length > LARGEST_CONTENT;
   }, []);
 
   const text = useCallback(
@@ -44,7 +44,7 @@ export function useSend(room: Room): Send {
         const failed = room.getPendingEvents().find((event) => event.isRelation("m.replace") && event.status === "not_sent");
         if (failed) client.cancelPendingEvent(failed);
         showToast(t("editFailed"), { kind: "error" });
-        composerIntents.set(roomId, intent);
+        composerIntents.set(roomId, { ...intent, text: draft.text });
       });
     },
     [client, room, roomId, t],
@@ -70,5 +70,5 @@ export function useSend(room: Room): Send {
     [client, roomId],
   );
 
-  return { excess, text, files };
+  return useMemo(() => ({ isTooLong, text, files }), [isTooLong, text, files]);
 }

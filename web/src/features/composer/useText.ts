@@ -1,15 +1,16 @@
 import { MsgType, type MatrixEvent, type Room } from "matrix-js-sdk";
 import { useCallback, useEffect, useRef, useState } from "react";
 import type { RefObject } from "react";
-import { composerIntents } from "@/matrix/composerIntent";
+import { composerIntents, type ComposerIntent } from "@/matrix/composerIntent";
 import { loadDraft, saveDraft, type Draft } from "./drafts";
 import type { Mention } from "./markdown";
 
 export interface TextState {
   readonly draft: Draft;
   readonly caret: number;
-  readonly change: (text: string, caret: number, mention?: Mention) => void;
+  readonly change: (text: string, caret: number, more?: { readonly end?: number; readonly mention?: Mention }) => void;
   readonly moveCaret: (caret: number) => void;
+  /** Empties the field and the kept draft, after the words were sent. */
   readonly clear: () => void;
 }
 
@@ -18,10 +19,10 @@ export function useText(room: Room, me: string, field: RefObject<HTMLTextAreaEle
   const { roomId } = room;
   const [draft, setDraft] = useState(() => {
     const intent = composerIntents.get(roomId);
-    return intent?.kind === "edit" ? draftOf(intent.event, room) : loadDraft(me, roomId);
+    return intent?.kind === "edit" ? draftOf(intent, room) : loadDraft(me, roomId);
   });
   const [caret, setCaret] = useState(draft.text.length);
-  const place = useRef<number>(undefined);
+  const place = useRef<{ start: number; end: number }>(undefined);
   const editing = useRef(composerIntents.get(roomId)?.kind === "edit");
 
   useEffect(
@@ -30,10 +31,14 @@ export function useText(room: Room, me: string, field: RefObject<HTMLTextAreaEle
         const intent = composerIntents.get(roomId);
         if (intent?.kind === "edit") {
           editing.current = true;
-          setDraft(draftOf(intent.event, room));
+          const text = draftOf(intent, room);
+          place.current = atEnd(text);
+          setDraft(text);
         } else if (editing.current) {
           editing.current = false;
-          setDraft(loadDraft(me, roomId));
+          const kept = loadDraft(me, roomId);
+          place.current = atEnd(kept);
+          setDraft(kept);
         }
         if (intent) field.current?.focus();
       }),
@@ -43,14 +48,16 @@ export function useText(room: Room, me: string, field: RefObject<HTMLTextAreaEle
   // The caret moves only after the new text is in the field.
   useEffect(() => {
     if (place.current === undefined) return;
-    field.current?.setSelectionRange(place.current, place.current);
+    const { start, end } = place.current;
+    field.current?.setSelectionRange(start, end);
+    setCaret(start);
     place.current = undefined;
   }, [draft, field]);
 
   const change = useCallback(
-    (text: string, at: number, mention?: Mention) => {
+    (text: string, at: number, { end = at, mention }: { end?: number; mention?: Mention } = {}) => {
       const typed = field.current?.value === text;
-      if (!typed) place.current = at;
+      if (!typed) place.current = { start: at, end };
       setCaret(at);
       setDraft((before) => {
         const next = { text, mentions: mention ? [...before.mentions.filter((m) => m.userId !== mention.userId), mention] : before.mentions };
@@ -62,7 +69,6 @@ export function useText(room: Room, me: string, field: RefObject<HTMLTextAreaEle
   );
   const clear = useCallback(() => {
     setCaret(0);
-    if (editing.current) return;
     saveDraft(me, roomId, { text: "", mentions: [] });
     setDraft({ text: "", mentions: [] });
   }, [me, roomId]);
@@ -70,9 +76,11 @@ export function useText(room: Room, me: string, field: RefObject<HTMLTextAreaEle
   return { draft, caret, change, moveCaret: setCaret, clear };
 }
 
-function draftOf(event: MatrixEvent, room: Room): Draft {
+const atEnd = ({ text }: Draft): { start: number; end: number } => ({ start: text.length, end: text.length });
+
+function draftOf({ event, text: changed }: Extract<ComposerIntent, { kind: "edit" }>, room: Room): Draft {
   const content: Record<string, unknown> = event.getContent();
-  const text = typeof content["body"] === "string" ? content["body"] : "";
+  const text = changed ?? (typeof content["body"] === "string" ? content["body"] : "");
   const ids = (content["m.mentions"] as { user_ids?: unknown } | undefined)?.user_ids;
   const mentions = (Array.isArray(ids) ? ids : []).flatMap((id): Mention[] => {
     const member = typeof id === "string" ? room.getMember(id) : null;

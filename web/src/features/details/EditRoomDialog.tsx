@@ -11,7 +11,7 @@ import { PicturePicker } from "@/components/PicturePicker";
 import { TextArea, TextField } from "@/components/TextField";
 import { errorKey } from "@/matrix/http";
 import { useMediaUrl } from "@/matrix/media";
-import { uploadPicture } from "@/matrix/upload";
+import { uploadPicture } from "@/matrix/squarePicture";
 
 /** Changes name, topic and picture, each as far as the person may. */
 export function EditRoomDialog({ room, onClose }: { room: Room; onClose: () => void }): ReactElement {

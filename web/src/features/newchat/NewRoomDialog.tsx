@@ -13,7 +13,7 @@ import { TextArea, TextField } from "@/components/TextField";
 import { useClient } from "@/matrix/ClientProvider";
 import { errorKey } from "@/matrix/http";
 import { navigate } from "@/matrix/routes";
-import { uploadPicture } from "@/matrix/upload";
+import { uploadPicture } from "@/matrix/squarePicture";
 import { aliasFrom } from "./aliasFrom";
 
 type Access = "private" | "public";

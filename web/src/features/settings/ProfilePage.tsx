@@ -14,7 +14,7 @@ import { errorKey } from "@/matrix/http";
 import { LoadFailure } from "@/matrix/LoadFailure";
 import { useMediaUrl } from "@/matrix/media";
 import { localPart } from "@/matrix/rooms";
-import { uploadPicture } from "@/matrix/upload";
+import { uploadPicture } from "@/matrix/squarePicture";
 import styles from "./settings.module.css";
 
 interface Profile {

@@ -36,7 +36,7 @@ export function Bubble({ item }: { item: MessageItem }): ReactElement {
 
 function Body({ item, content }: { item: MessageItem; content: Content }): ReactElement {
   const { t } = useTranslation("timeline");
-  const { viewModel } = useTimeline();
+  const { viewModel, restore } = useTimeline();
   switch (content.kind) {
     case "text":
       return (
@@ -67,7 +67,16 @@ function Body({ item, content }: { item: MessageItem; content: Content }): React
         </>
       );
     case "deleted":
-      return <span className={styles.quiet}>{content.bySelf ? t("deleted") : t("deletedByOther")}</span>;
+      return (
+        <>
+          <span className={styles.quiet}>{content.bySelf ? t("deleted") : t("deletedByOther")}</span>
+          {content.undoable && (
+            <button type="button" className={styles.undo} onClick={() => restore(item)}>
+              {t("undo")}
+            </button>
+          )}
+        </>
+      );
     case "locked":
       return (
         <span className={styles.quiet}>

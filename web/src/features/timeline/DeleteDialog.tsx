@@ -3,47 +3,49 @@ import type { ReactElement } from "react";
 import { useTranslation } from "react-i18next";
 import { Button } from "@/components/Button";
 import { Dialog } from "@/components/Dialog";
-import { showToast } from "@/components/Toast";
-import { useClient } from "@/matrix/ClientProvider";
+import { TextField } from "@/components/TextField";
 import { useTimeline } from "./context";
 import type { MessageItem } from "./model/types";
 
-/** Asks before a message is taken away from everybody. */
+/** Asks a moderator for the reason before somebody else's message is removed. One's own need no question: there is "Undo". */
 export function DeleteDialog({ item, onClose }: { item: MessageItem | undefined; onClose: () => void }): ReactElement {
   const { t } = useTranslation("timeline");
-  const client = useClient();
-  const { room } = useTimeline();
-  const [busy, setBusy] = useState(false);
+  const { remove } = useTimeline();
+  const [reason, setReason] = useState("");
 
-  const remove = async (): Promise<void> => {
-    if (!item) return;
-    setBusy(true);
-    try {
-      await client.redactEvent(room.roomId, item.id);
-    } catch {
-      showToast(t("actionFailed"), { kind: "error" });
-    } finally {
-      setBusy(false);
-      onClose();
-    }
+  const close = (): void => {
+    setReason("");
+    onClose();
+  };
+  const confirm = (): void => {
+    if (item) remove(item, reason.trim());
+    close();
   };
 
   return (
     <Dialog
       open={item !== undefined}
-      onClose={onClose}
+      onClose={close}
       size="sm"
-      title={t("deleteAsk.title")}
+      title={t("removeAsk.title")}
       actions={
         <>
-          <Button onClick={onClose}>{t("deleteAsk.cancel")}</Button>
-          <Button variant="danger" busy={busy} onClick={() => void remove()}>
-            {t("deleteAsk.confirm")}
+          <Button onClick={close}>{t("removeAsk.cancel")}</Button>
+          <Button variant="danger" onClick={confirm}>
+            {t("removeAsk.confirm")}
           </Button>
         </>
       }
     >
-      <p>{t("deleteAsk.body")}</p>
+      <p>{t("removeAsk.body", { name: item?.senderName ?? "" })}</p>
+      <TextField
+        label={t("removeAsk.reason")}
+        hint={t("removeAsk.reasonHint")}
+        value={reason}
+        maxLength={500}
+        onChange={(event) => setReason(event.target.value)}
+        onKeyDown={(event) => event.key === "Enter" && !event.nativeEvent.isComposing && confirm()}
+      />
     </Dialog>
   );
 }

@@ -14,17 +14,20 @@ import type { MessageRow as Row } from "./model/types";
 import { Reactions } from "./Reactions";
 import { SeenBy } from "./SeenBy";
 import { useLongPress } from "./useLongPress";
+import { useShown } from "./useShown";
 
 /** A message: face, name, bubble, reactions, who has read it, and the toolbar while it is pointed at. */
 export function MessageRow({ row, stop }: { row: Row; stop: boolean }): ReactElement {
   const { t } = useTranslation("timeline");
-  const { item, first, last } = row;
-  const { reply, edit } = useTimeline();
+  const { first, last } = row;
+  const item = useShown(row.item);
+  const { reply, edit, remove } = useTimeline();
   const [hovered, setHovered] = useState(false);
   const [focused, setFocused] = useState(false);
   const [held, setHeld] = useState(false);
+  const [busy, setBusy] = useState(false);
   const press = useLongPress(useCallback(() => setHeld(true), []));
-  const tools = (hovered || focused || held) && item.upload === undefined && item.delivery !== "failed" && item.content.kind !== "deleted";
+  const tools = (hovered || focused || held || busy) && item.upload === undefined && item.delivery !== "failed" && item.content.kind !== "deleted";
   const text = item.content.kind === "deleted" ? t("deleted") : summaryOf(item.content);
 
   return (
@@ -39,6 +42,7 @@ export function MessageRow({ row, stop }: { row: Row; stop: boolean }): ReactEle
       data-own={item.own || undefined}
       data-first={first || undefined}
       data-last={last || undefined}
+      data-held={held || undefined}
       data-event-id={item.id}
       style={{ "--h": hueOf(item.sender) } as CSSProperties}
       onPointerEnter={(event) => event.pointerType === "mouse" && setHovered(true)}
@@ -53,6 +57,7 @@ export function MessageRow({ row, stop }: { row: Row; stop: boolean }): ReactEle
         if (event.target !== event.currentTarget || event.ctrlKey || event.metaKey || event.altKey) return;
         if (event.key === "r") reply(item);
         else if (event.key === "e" && item.own && item.content.kind === "text") edit(item);
+        else if (event.key === "Delete" && item.own && item.delivery !== "sending" && item.content.kind !== "deleted") remove(item);
         else return;
         event.preventDefault();
       }}
@@ -71,7 +76,7 @@ export function MessageRow({ row, stop }: { row: Row; stop: boolean }): ReactEle
         )}
         <div className={styles.line}>
           <Bubble item={item} />
-          {tools && <MessageToolbar item={item} onDone={() => setHeld(false)} />}
+          {tools && <MessageToolbar item={item} onBusy={setBusy} onDone={() => setHeld(false)} />}
         </div>
         <Reactions item={item} />
         {item.delivery === "failed" && <FailedLine item={item} />}

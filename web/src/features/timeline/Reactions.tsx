@@ -22,7 +22,7 @@ export function Reactions({ item }: { item: MessageItem }): ReactElement | null 
             type="button"
             className={styles.reaction}
             aria-pressed={reaction.ownEventId !== undefined}
-            aria-label={t("reaction", { emoji: reaction.key, count: reaction.count })}
+            aria-label={t("reaction", { emoji: reaction.key, count: reaction.count, names: formatNames(reaction.names.slice(0, 20)) })}
             onClick={() => react(item, reaction.key)}
           >
             <span className={styles.emoji}>{reaction.key}</span> {reaction.count}

@@ -10,6 +10,7 @@ import { TimelineContext } from "./context";
 import { DeleteDialog } from "./DeleteDialog";
 import { estimateRow } from "./model/estimate";
 import type { MessageItem, Row } from "./model/types";
+import { ReactionsDialog } from "./ReactionsDialog";
 import { RowView } from "./RowView";
 import { useKeptScroll } from "./scroll/useKeptScroll";
 import styles from "./Timeline.module.css";
@@ -49,8 +50,9 @@ export function Timeline({ room }: { room: Room }): ReactElement {
   const { rows, ready, atEnd, focus } = useViewModel(viewModel);
   const [viewed, setViewed] = useState<MessageItem>();
   const [deleting, setDeleting] = useState<MessageItem>();
+  const [reactions, setReactions] = useState<MessageItem>();
   const [active, setActive] = useState<string>();
-  const actions = useActions(viewModel, room, setViewed, setDeleting);
+  const actions = useActions(viewModel, room, setViewed, setDeleting, setReactions);
   const seen = useReading(viewModel);
   const keptRows = useMemo(() => rows.map(keep), [rows]);
 
@@ -130,6 +132,7 @@ export function Timeline({ room }: { room: Room }): ReactElement {
           {viewed && <Lightbox item={viewed} rows={rows} onView={setViewed} onClose={() => setViewed(undefined)} />}
         </Suspense>
         <DeleteDialog item={deleting} onClose={() => setDeleting(undefined)} />
+        <ReactionsDialog item={reactions} onClose={() => setReactions(undefined)} />
       </div>
     </TimelineContext>
   );

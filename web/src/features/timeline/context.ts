@@ -9,7 +9,12 @@ export interface TimelineActions {
   readonly room: Room;
   readonly reply: (item: MessageItem) => void;
   readonly edit: (item: MessageItem) => void;
+  /** Deletes it after a time in which `restore` brings it back. */
+  readonly remove: (item: MessageItem, reason?: string) => void;
+  readonly restore: (item: MessageItem) => void;
+  /** Asks for the reason first. */
   readonly askDelete: (item: MessageItem) => void;
+  readonly showReactions: (item: MessageItem) => void;
   readonly react: (item: MessageItem, key: string) => void;
   readonly jump: (eventId: string) => void;
   readonly retry: (item: MessageItem) => void;

@@ -1,9 +1,10 @@
 import { EventType, RelationType, type Room } from "matrix-js-sdk";
 import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
-import { showToast } from "@/components/Toast";
+import { dismissToast, showToast } from "@/components/Toast";
 import { useClient } from "@/matrix/ClientProvider";
 import { composerIntents } from "@/matrix/composerIntent";
+import { deletionsOf, UNDO_MS } from "@/matrix/deletions";
 import { uploadsOf } from "@/matrix/uploads";
 import type { TimelineActions } from "./context";
 import type { MessageItem } from "./model/types";
@@ -15,6 +16,7 @@ export function useActions(
   room: Room,
   view: (item: MessageItem) => void,
   askDelete: (item: MessageItem) => void,
+  showReactions: (item: MessageItem) => void,
 ): TimelineActions {
   const client = useClient();
   const { t } = useTranslation("timeline");
@@ -30,6 +32,20 @@ export function useActions(
       room,
       view,
       askDelete,
+      showReactions,
+      remove: (item, reason) => {
+        const deletions = deletionsOf(client);
+        const toast = showToast(t("deletedToast"), { ms: UNDO_MS, action: { label: t("undo"), run: () => deletions.undo(item.id) } });
+        void deletions.delete(roomId, item.id, reason).then((outcome) => {
+          dismissToast(toast);
+          if (outcome === "refused") showToast(t("deleteRefused"), { kind: "error" });
+        });
+        focusMessage(item.id);
+      },
+      restore: (item) => {
+        deletionsOf(client).undo(item.id);
+        focusMessage(item.id);
+      },
       reply: intend("reply"),
       edit: intend("edit"),
       react: (item, key) => {
@@ -60,5 +76,14 @@ export function useActions(
         if (event) client.cancelPendingEvent(event);
       },
     };
-  }, [viewModel, room, view, askDelete, client, t]);
+  }, [viewModel, room, view, askDelete, showReactions, client, t]);
+}
+
+/** The button that was pressed is gone; the focus goes to its message. */
+function focusMessage(id: string): void {
+  // After the menu has given the focus back to a button that is no more.
+  setTimeout(() => {
+    if (document.activeElement && document.activeElement !== document.body) return;
+    document.querySelector<HTMLElement>(`[data-event-id="${CSS.escape(id)}"]`)?.focus({ preventScroll: true });
+  }, 50);
 }

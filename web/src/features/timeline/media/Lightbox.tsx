@@ -1,16 +1,18 @@
-import { useRef, useState } from "react";
-import type { KeyboardEvent, PointerEvent, ReactElement, WheelEvent } from "react";
+import { useRef } from "react";
+import type { KeyboardEvent, MouseEvent, ReactElement } from "react";
 import { useTranslation } from "react-i18next";
+import { Button } from "@/components/Button";
 import { Dialog } from "@/components/Dialog";
 import { IconButton } from "@/components/IconButton";
 import { Spinner } from "@/components/Spinner";
-import { useClient } from "@/matrix/ClientProvider";
 import { useMedia } from "@/matrix/media";
 import { ownFileUrl } from "@/matrix/uploads";
 import { formatFull } from "@/features/timeline/format";
 import type { MediaFacts, MessageItem, Row } from "@/features/timeline/model/types";
-import { saveMedia } from "./download";
 import styles from "./Lightbox.module.css";
+import { usePlace } from "./usePlace";
+import { useSave } from "./useSave";
+import { MAX_ZOOM } from "./zoom";
 
 interface LightboxProps {
   readonly item: MessageItem;
@@ -19,87 +21,75 @@ interface LightboxProps {
   readonly onClose: () => void;
 }
 
-const MAX_ZOOM = 8;
-const FITTED = { zoom: 1, x: 0, y: 0 };
-
 /** Pictures and videos, full size: arrows go on, plus and minus zoom, dragging moves. */
 export function Lightbox({ item, rows, onView, onClose }: LightboxProps): ReactElement | null {
   const { t } = useTranslation("timeline");
-  const client = useClient();
-  const [place, setPlace] = useState(FITTED);
-  const drag = useRef<{ x: number; y: number }>(undefined);
+  const viewer = useRef<HTMLDivElement>(null);
   const media = item.content.kind === "image" || item.content.kind === "video" ? item.content : undefined;
-  const own = ownFileUrl(media?.mxc);
-  const { url, failed } = useMedia(own === undefined ? media?.mxc : undefined);
-  const src = own ?? url;
-  if (!media) return null;
-
   const all = rows.flatMap((row) => (row.type === "message" && isVisual(row.item) ? [row.item] : []));
   const at = all.findIndex((other) => other.id === item.id);
-  const go = (step: number): void => {
+  const { place, zoomBy, toggleZoom, fit, handlers } = usePlace(media?.kind === "image", (way) => (way === "close" ? onClose() : go(way === "next" ? 1 : -1)));
+  function go(step: number): void {
     const next = all[at + step];
-    if (!next) return;
-    setPlace(FITTED);
+    if (at < 0 || !next) return;
+    fit();
     onView(next);
-  };
-  const zoom = (factor: number): void =>
-    setPlace((now) => {
-      const next = Math.min(MAX_ZOOM, Math.max(1, now.zoom * factor));
-      return next === 1 ? FITTED : { zoom: next, x: now.x * (next / now.zoom), y: now.y * (next / now.zoom) };
-    });
+  }
+  const { save } = useSave(media);
+  if (!media) return null;
+
   const keys = (event: KeyboardEvent): void => {
-    const act = { ArrowLeft: () => go(-1), ArrowRight: () => go(1), "+": () => zoom(1.5), "=": () => zoom(1.5), "-": () => zoom(1 / 1.5), "0": () => setPlace(FITTED) }[event.key];
+    // A video has its own use for the arrows while it is in focus.
+    if (event.target instanceof HTMLVideoElement || event.ctrlKey || event.metaKey || event.altKey) return;
+    const acts: Readonly<Record<string, () => void>> = {
+      ArrowLeft: () => go(-1),
+      ArrowRight: () => go(1),
+      "+": () => zoomBy(1.5),
+      "=": () => zoomBy(1.5),
+      "-": () => zoomBy(1 / 1.5),
+      "0": fit,
+    };
+    const act = acts[event.key];
     if (!act) return;
     event.preventDefault();
     act();
   };
-  const move = (event: PointerEvent): void => {
-    const from = drag.current;
-    if (!from) return;
-    drag.current = { x: event.clientX, y: event.clientY };
-    setPlace((now) => ({ ...now, x: now.x + event.clientX - from.x, y: now.y + event.clientY - from.y }));
-  };
 
   return (
-    <Dialog open onClose={onClose} bare size="full" title={t("viewer.title", { name: media.name, sender: item.senderName })}>
+    <Dialog open onClose={onClose} bare size="full" initialFocus={viewer} title={t("viewer.title", { name: media.name, sender: item.senderName })}>
       {/* The keys serve the whole dialog; its buttons do the same for who cannot use them. */}
       {/* eslint-disable-next-line jsx-a11y/no-static-element-interactions -- see above */}
-      <div className={styles.viewer} onKeyDown={keys}>
-        <header className={styles.bar}>
+      <div ref={viewer} tabIndex={-1} className={styles.viewer} onKeyDown={keys}>
+        <div className={styles.bar}>
           <span className={styles.facts}>
             <b dir="auto">{item.senderName}</b>
             <span>{formatFull(item.ts)}</span>
           </span>
           {media.kind === "image" && (
             <>
-              <button type="button" className={styles.zoom} aria-label={t("viewer.zoomOut")} disabled={place.zoom === 1} onClick={() => zoom(1 / 1.5)}>
+              <button type="button" className={styles.zoom} aria-label={t("viewer.zoomOut")} disabled={place.zoom === 1} onClick={() => zoomBy(1 / 1.5)}>
                 −
               </button>
-              <button type="button" className={styles.zoom} aria-label={t("viewer.zoomIn")} disabled={place.zoom === MAX_ZOOM} onClick={() => zoom(1.5)}>
+              <button type="button" className={styles.zoom} aria-label={t("viewer.zoomIn")} disabled={place.zoom === MAX_ZOOM} onClick={() => zoomBy(1.5)}>
                 +
               </button>
             </>
           )}
-          <IconButton icon="download" label={t("viewer.download")} tooltip={false} onClick={() => void saveMedia(client, media)} />
+          <IconButton icon="download" label={t("viewer.download")} tooltip={false} onClick={() => void save()} />
           <IconButton icon="close" label={t("viewer.close")} tooltip={false} onClick={onClose} />
-        </header>
+        </div>
         {/* eslint-disable-next-line jsx-a11y/no-static-element-interactions, jsx-a11y/click-events-have-key-events -- Escape closes too */}
         <div
           className={styles.stage}
           data-zoomed={place.zoom > 1 || undefined}
-          onClick={(event) => event.target === event.currentTarget && onClose()}
-          onWheel={(event: WheelEvent) => zoom(event.deltaY < 0 ? 1.15 : 1 / 1.15)}
-          onPointerDown={(event) => {
-            if (place.zoom > 1) drag.current = { x: event.clientX, y: event.clientY };
-          }}
-          onPointerMove={move}
-          onPointerUp={() => (drag.current = undefined)}
-          onPointerLeave={() => (drag.current = undefined)}
+          onClick={(event) => event.target === event.currentTarget && place.zoom === 1 && onClose()}
+          onDoubleClick={(event: MouseEvent) => media.kind === "image" && event.target !== event.currentTarget && toggleZoom(event)}
+          {...handlers}
         >
-          <Stage media={media} kind={media.kind === "video" ? "video" : "image"} src={src} failed={failed} transform={`translate(${place.x}px, ${place.y}px) scale(${place.zoom})`} onZoom={() => (place.zoom === 1 ? zoom(2.5) : setPlace(FITTED))} />
+          <Stage key={media.mxc} media={media} kind={media.kind === "video" ? "video" : "image"} transform={`translate(${place.x}px, ${place.y}px) scale(${place.zoom})`} />
         </div>
         {at > 0 && <IconButton icon="back" label={t("viewer.previous")} tooltip={false} className={styles.previous ?? ""} onClick={() => go(-1)} />}
-        {at < all.length - 1 && <IconButton icon="forward" label={t("viewer.next")} tooltip={false} className={styles.next ?? ""} onClick={() => go(1)} />}
+        {at >= 0 && at < all.length - 1 && <IconButton icon="forward" label={t("viewer.next")} tooltip={false} className={styles.next ?? ""} onClick={() => go(1)} />}
         {media.caption !== undefined && (
           <p className={styles.caption} dir="auto">
             {media.caption}
@@ -113,21 +103,31 @@ export function Lightbox({ item, rows, onView, onClose }: LightboxProps): ReactE
 interface StageProps {
   readonly media: MediaFacts;
   readonly kind: "image" | "video";
-  readonly src: string | undefined;
-  readonly failed: boolean;
   readonly transform: string;
-  readonly onZoom: () => void;
 }
 
-function Stage({ media, kind, src, failed, transform, onZoom }: StageProps): ReactElement {
+function Stage({ media, kind, transform }: StageProps): ReactElement {
   const { t } = useTranslation("timeline");
-  if (failed) return <p>{t("mediaFailed")}</p>;
+  const own = ownFileUrl(media.mxc);
+  const { url, failed } = useMedia(own === undefined ? media.mxc : undefined);
+  const { save } = useSave(media);
+  const src = own ?? url;
+  if (failed) {
+    return (
+      <div className={styles.failed} role="alert">
+        <p>{t("mediaFailed")}</p>
+        <Button icon="download" onClick={() => void save()}>
+          {t("viewer.download")}
+        </Button>
+      </div>
+    );
+  }
   if (src === undefined) return <Spinner size={32} label={media.name} />;
   if (kind === "video") {
     // eslint-disable-next-line jsx-a11y/media-has-caption -- people's own videos come without captions
-    return <video className={styles.media} src={src} controls autoPlay aria-label={media.name} />;
+    return <video className={styles.media} src={src} controls autoPlay width={media.width} height={media.height} aria-label={media.name} />;
   }
-  return <img className={styles.media} src={src} alt={media.caption ?? media.name} style={{ transform }} draggable={false} onDoubleClick={onZoom} />;
+  return <img className={styles.media} src={src} alt={media.caption ?? media.name} style={{ transform }} draggable={false} />;
 }
 
 function isVisual(item: MessageItem): boolean {

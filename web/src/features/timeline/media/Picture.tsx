@@ -56,18 +56,18 @@ export function Picture({ item, media, kind }: PictureProps): ReactElement {
           />
         )}
         {src !== undefined && !still && <video className={styles.image} src={src} muted preload="metadata" data-loaded />}
-        {failed && (
-          <span className={styles.failed}>
-            <Icon name="image" /> {t("mediaFailed")}
-          </span>
-        )}
         {kind === "video" && item.upload === undefined && (
           <span className={styles.play}>
             <Icon name="play" size={24} />
           </span>
         )}
-        {kind === "video" && media.durationMs !== undefined && <span className={styles.duration}>{formatDuration(media.durationMs)}</span>}
       </button>
+      {failed && (
+        <span className={styles.failed}>
+          <Icon name="image" /> {t("mediaFailed")}
+        </span>
+      )}
+      {kind === "video" && media.durationMs !== undefined && <span className={styles.duration}>{formatDuration(media.durationMs)}</span>}
       {item.upload && <UploadProgress item={item} upload={item.upload} />}
     </div>
   );

@@ -42,7 +42,12 @@ export type Content =
       readonly bigEmoji: boolean;
     }
   | ({ readonly kind: "image" | "video" | "audio" | "file" } & MediaFacts)
-  | { readonly kind: "deleted"; readonly bySelf: boolean }
+  | {
+      readonly kind: "deleted";
+      readonly bySelf: boolean;
+      /** Not yet deleted on the server: it can still be brought back. */
+      readonly undoable?: boolean;
+    }
   | { readonly kind: "locked" }
   | { readonly kind: "unsupported"; readonly body?: string };
 

@@ -1,3 +1,4 @@
+/** Pictures of people and rooms: made square and small, then uploaded. */
 import type { MatrixClient } from "matrix-js-sdk";
 
 const SIZE = 512;
