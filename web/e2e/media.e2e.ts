@@ -181,7 +181,7 @@ it("pastes a picture: a look at it, a caption, and the words in the field stay",
 it("shows where to drop, takes several files, and lets one be removed", async () => {
   const { page } = desk;
   const files = [handed("one.png", "image/png", red), handed("two.png", "image/png", blue), handed("notes.txt", "text/plain", Buffer.from("seeds"))];
-  const target = page.getByText("Drop files to send them here");
+  const target = page.getByText("Drop files to send them to Pictures");
   await hand(page, "dragenter", files);
   await target.waitFor();
   await look(page, "drop-target");

@@ -238,7 +238,7 @@ function OpenComposer({ room }: { room: Room }): ReactElement {
           files.set([]);
         }}
       />
-      {files.dragging && <div className={styles.drop}>{t("drop")}</div>}
+      {files.dragging && <div className={styles.drop}>{t("drop", { room: room.name })}</div>}
     </div>
   );
 }
