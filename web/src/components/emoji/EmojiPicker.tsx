@@ -60,9 +60,12 @@ export default function EmojiPicker({ onPick }: { onPick: (emoji: string) => voi
   const keys = (event: KeyboardEvent<HTMLDivElement>): void => {
     const cells = [...(body.current?.querySelectorAll<HTMLButtonElement>("[data-emoji]") ?? [])];
     const inSearch = event.target instanceof HTMLInputElement;
-    if (inSearch && event.key === "Enter" && cells[0]) {
+    if (inSearch && event.key === "Enter") {
       event.preventDefault();
-      return pick(cells[0].dataset["emoji"] ?? "");
+      // What is drawn may still be the answer to fewer letters.
+      const found = set && query.trim() !== "" ? searchEmoji(set, query, 1)[0] : undefined;
+      const char = query.trim() === "" ? cells[0]?.dataset["emoji"] : found && inTone(found, tone);
+      return char === undefined ? undefined : pick(char);
     }
     const step = { ArrowDown: COLUMNS, ArrowUp: -COLUMNS, ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (step === undefined || (inSearch && event.key !== "ArrowDown")) return;
