@@ -226,6 +226,8 @@ test("the list counts what is unread, filters, finds, mutes, pins, and is walked
   await page.getByRole("menuitem", { name: "Pin", exact: true }).click();
   await page.getByRole("region", { name: "Pinned" }).getByRole("link", { name: /Neighbourhood/ }).waitFor();
 
+  // A menu that closes gives the focus back last of all.
+  await page.getByRole("menu").waitFor({ state: "detached" });
   await page.keyboard.press("Control+k");
   await page.keyboard.type("zzz");
   await page.getByText("No chat found").waitFor();
