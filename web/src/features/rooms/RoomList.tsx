@@ -44,8 +44,14 @@ export function RoomList({ viewModel, selected, onSignOut }: RoomListProps): Rea
       if (event.key.toLowerCase() !== "k" || !(event.ctrlKey || event.metaKey) || event.shiftKey || event.altKey) return;
       event.preventDefault();
       // On a phone the list may be hidden behind a room.
-      if (search.current?.offsetParent === null) navigate({});
-      requestAnimationFrame(() => search.current?.select());
+      const seek = (): void => {
+        search.current?.focus();
+        search.current?.select();
+      };
+      // At once, so that what is typed right after it is not lost; on a phone the list has to be shown first.
+      if (search.current?.offsetParent !== null) return seek();
+      navigate({});
+      requestAnimationFrame(seek);
     };
     window.addEventListener("keydown", onKey);
     return () => window.removeEventListener("keydown", onKey);
