@@ -79,7 +79,7 @@ describe("a message", () => {
 
   it("has reactions to add to and to take back", async () => {
     const { actions, container } = await draw(row({ reactions: [{ key: "👍", count: 3, names: ["Me", "Tom", "Ada"], ownEventId: "$r" }, { key: "🎉", count: 1, names: ["Tom"] }] }));
-    expect(screen.getByRole("button", { name: "👍, 3: Me, Tom and Ada", pressed: true })).toBeInTheDocument();
+    expect(screen.getByRole("button", { name: /👍, 3: Me, Tom,? and Ada/, pressed: true })).toBeInTheDocument();
     await userEvent.click(screen.getByRole("button", { name: "🎉, 1: Tom", pressed: false }));
     expect(actions.react).toHaveBeenCalledWith(expect.objectContaining({ id: "$m" }), "🎉");
     await expectAccessible(container);
