@@ -373,5 +373,6 @@ it("fetches a recording only when it is to be heard", async () => {
   const audio = received.locator("audio");
   await expect.poll(() => audio.evaluate((element) => (element as HTMLAudioElement).readyState)).toBeGreaterThanOrEqual(2);
   expect(fetched).toHaveLength(1);
+  expect((await audio.boundingBox())?.width).toBeGreaterThan(200);
   await look(phone.page, "phone-audio-playing");
 });
