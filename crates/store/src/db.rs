@@ -66,7 +66,7 @@ pub struct Db {
 struct Inner {
     jobs: mpsc::Sender<Job>,
     readers: Mutex<Vec<Connection>>,
-    permits: Semaphore,
+    permits: Arc<Semaphore>,
     path: PathBuf,
     queries: AtomicU64,
     stats: Arc<writer::Stats>,
@@ -102,7 +102,7 @@ impl Db {
             inner: Arc::new(Inner {
                 jobs,
                 readers: Mutex::new(readers),
-                permits: Semaphore::new(READERS),
+                permits: Arc::new(Semaphore::new(READERS)),
                 path,
                 queries: AtomicU64::new(0),
                 stats,
@@ -120,9 +120,11 @@ impl Db {
         map: fn(&Row<'_>) -> Result<T>,
     ) -> Result<Vec<T>> {
         self.inner.queries.fetch_add(1, Ordering::Relaxed);
-        let _permit = self.inner.permits.acquire().await.map_err(|_| Error::Closed)?;
+        let permit = self.inner.permits.clone().acquire_owned().await.map_err(|_| Error::Closed)?;
         let inner = self.inner.clone();
         let work = move || {
+            // Held to the end of the query, also when nobody waits for it any more.
+            let _permit = permit;
             let connection = inner.readers.lock().pop();
             let connection = connection.map_or_else(|| connect(&inner.path, OpenFlags::SQLITE_OPEN_READ_ONLY), Ok)?;
             let rows = select(&connection, sql, &params, map);

@@ -23,19 +23,20 @@ pub struct ToDeviceRow {
     pub json: Arc<RawValue>,
 }
 
-/// At most `limit` messages after a position, oldest first.
+/// At most `limit` messages after position `pos` up to position `until`, oldest first.
 pub async fn after(
     db: &Db,
     shard: Shard,
     user_id: &str,
     device_id: &str,
     pos: i64,
+    until: i64,
     limit: i64,
 ) -> Result<Vec<ToDeviceRow>> {
     db.query(
         "select pos, json from to_device where shard = $1 and user_id = $2 and device_id = $3 and pos > $4
-         order by pos, idx limit $5",
-        params![shard, user_id, device_id, pos, limit],
+         and pos <= $5 order by pos, idx limit $6",
+        params![shard, user_id, device_id, pos, until, limit],
         |row| Ok(ToDeviceRow { pos: row.get(0)?, json: row.get(1)? }),
     )
     .await

@@ -79,10 +79,12 @@ pub fn put(shard: Shard, user_id: &str, room_id: &str, membership: &str) -> Stmt
     )
 }
 
-/// The user does not want to see the room any more.
+/// The user, who has left the room, does not want to see it any more.
 pub fn forget(shard: Shard, user_id: &str, room_id: &str) -> Stmt {
     Stmt::new(
-        "update user_room set forgotten = 1 where shard = $1 and user_id = $2 and room_id = $3",
+        "update user_room set forgotten = 1
+         where shard = $1 and user_id = $2 and room_id = $3 and membership in ('leave', 'ban')",
         params![shard, user_id, room_id],
     )
+    .expect(1)
 }

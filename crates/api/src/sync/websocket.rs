@@ -207,6 +207,9 @@ async fn serve(
             request.full_state = false;
         }
         request.since = Some(changes.next);
+        if changes.more {
+            continue;
+        }
         // Everything but news leaves the position as it is, so there is nothing to compute until some arrives.
         loop {
             tokio::select! {

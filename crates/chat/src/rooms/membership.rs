@@ -111,7 +111,15 @@ pub async fn moderate(
         Action::Ban => Map::from_iter([("membership".to_owned(), "ban".into())]),
     };
     add_reason(&mut content, reason);
-    set(chat, room_id, &session.user_id, user_id, &content).await
+    let mut draft = Draft::state("m.room.member", user_id.as_str(), &content)?;
+    // A kick that a ban overtakes would be an unban.
+    draft.only_from = match action {
+        Action::Kick => &["join", "invite", "knock"],
+        Action::Unban => &["ban"],
+        Action::Invite | Action::Ban => &[],
+    };
+    send::send(chat, room_id, &session.user_id, &draft).await?;
+    Ok(())
 }
 
 /// Takes a room that one has left off one's lists.
@@ -124,7 +132,7 @@ pub async fn forget(chat: &Chat, session: &Session, room_id: &str) -> Result<()>
     match room.membership(&user_id) {
         None => return Err(send::not_in_room()),
         Some("leave" | "ban") => {}
-        Some(_) => return Err(Error::matrix(400, "M_UNKNOWN", "Leave the room before you forget it.")),
+        Some(_) => return Err(not_left()),
     }
     let shard = chat.user_shard(&user_id);
     let commit = Commit {
@@ -134,8 +142,16 @@ pub async fn forget(chat: &Chat, session: &Session, room_id: &str) -> Result<()>
         changes: vec![Change::Forgotten { user_id, room_id: room_id.into() }],
         ..Commit::default()
     };
-    chat.db.commit(commit).await?;
-    Ok(())
+    match chat.db.commit(commit).await {
+        Ok(_) => Ok(()),
+        // Came back meanwhile.
+        Err(store::Error::Expectation(_)) => Err(not_left()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn not_left() -> Error {
+    Error::matrix(400, "M_UNKNOWN", "Leave the room before you forget it.")
 }
 
 /// The ids of the rooms that the user is joined to.
@@ -179,9 +195,11 @@ pub async fn refresh_profile(chat: &Chat, user_id: &UserId) -> Result<()> {
             content.remove(key);
         }
         content.extend(chat.member_content(user_id, "join").await?);
-        match set(chat, &room_id, user_id, user_id, &content).await {
+        let mut draft = Draft::state("m.room.member", user_id.as_str(), &content)?;
+        draft.only_from = &["join"];
+        match send::send(chat, &room_id, user_id, &draft).await {
             // Left meanwhile: nothing to show there.
-            Ok(()) | Err(Error::Forbidden(_)) => {}
+            Ok(_) | Err(Error::Forbidden(_)) => {}
             Err(error) => return Err(error),
         }
     }

@@ -35,6 +35,7 @@ pub async fn remove(
         content: content.map_err(|e| Error::invalid(e.to_string()))?,
         txn: Some((session.device_id.clone(), checked_txn(txn_id)?)),
         redacts: Some(event_id.into()),
+        only_from: &[],
     };
     redact(chat, room_id, &session.user_id, event_id, &draft).await
 }

@@ -50,6 +50,7 @@ pub async fn message(
         content,
         txn: Some((session.device_id.clone(), checked_txn(txn_id)?)),
         redacts: None,
+        only_from: &[],
     };
     send(chat, room_id, &session.user_id, &draft).await
 }
@@ -78,7 +79,14 @@ pub async fn state(
     } else {
         content
     };
-    let draft = Draft { kind: kind.into(), state_key: Some(state_key.into()), content, txn: None, redacts: None };
+    let draft = Draft {
+        kind: kind.into(),
+        state_key: Some(state_key.into()),
+        content,
+        txn: None,
+        redacts: None,
+        only_from: &[],
+    };
     send(chat, room_id, &session.user_id, &draft).await
 }
 
@@ -130,13 +138,23 @@ pub(crate) struct Draft {
     pub(crate) txn: Option<(Arc<str>, Arc<str>)>,
     /// The event that it redacts, if it is a redaction.
     pub(crate) redacts: Option<Arc<str>>,
+    /// The memberships of the state key's user from which it is meant; none for any. Asked at each attempt, since
+    /// what the command was meant for can be overtaken.
+    pub(crate) only_from: &'static [&'static str],
 }
 
 impl Draft {
     /// A state event.
     pub(crate) fn state(kind: &str, state_key: &str, content: &impl Serialize) -> Result<Self> {
         let content = to_raw_value(content).map_err(|e| Error::invalid(e.to_string()))?;
-        Ok(Self { kind: kind.into(), state_key: Some(state_key.into()), content, txn: None, redacts: None })
+        Ok(Self {
+            kind: kind.into(),
+            state_key: Some(state_key.into()),
+            content,
+            txn: None,
+            redacts: None,
+            only_from: &[],
+        })
     }
 }
 
@@ -209,6 +227,10 @@ fn decide(inner: &Inner, room: &Room, sender: &UserId, draft: &Draft) -> Result<
     match &draft.state_key {
         None => auth_rules::check_message(inner, sender, &draft.kind),
         Some(state_key) => {
+            let from = inner.membership(state_key);
+            if !draft.only_from.is_empty() && !from.is_some_and(|from| draft.only_from.contains(&from)) {
+                return Err(Error::forbidden("The membership has changed meanwhile."));
+            }
             let proposed = Proposed { sender, kind: &draft.kind, state_key: Some(state_key), content: &draft.content };
             auth_rules::check_state(inner, &room.id, &room.rules, &proposed)
         }
@@ -240,7 +262,7 @@ pub(crate) fn prepare(
     commit.txn = draft.txn.as_ref().map(|(device_id, txn_id)| TxnKey {
         user_id: sender.as_str().into(),
         device_id: device_id.clone(),
-        scope: format!("{} {}", room.id, draft.kind),
+        scope: format!("{} {} {}", room.id, draft.kind, draft.redacts.as_deref().unwrap_or_default()),
         txn_id: txn_id.clone(),
     });
     project(chat, room, inner, &event, &draft.content, 0, &mut commit);

@@ -57,6 +57,8 @@ pub struct Changes {
     pub presence: Vec<PresenceEvent>,
     /// Messages for the device, oldest first.
     pub to_device: Vec<Arc<RawValue>>,
+    /// Whether more messages for the device are waiting.
+    pub more: bool,
 }
 
 impl Changes {
@@ -96,6 +98,7 @@ pub async fn changes(chat: &Chat, user: &HotUser, request: &Request) -> Result<C
         account_data: Vec::new(),
         presence: Vec::new(),
         to_device: Vec::new(),
+        more: false,
     };
     // A position never goes back, even if a client brings one from before a restart that this node has yet to reach.
     if let Some(since) = since {
@@ -302,10 +305,12 @@ async fn to_device(chat: &Chat, user: &HotUser, request: &Request, answer: &mut 
     let device_id = &request.session.device_id;
     let seen = request.since.as_ref().map_or(0, |since| since.to_device);
     answer.next.to_device = seen;
-    let newest = user.inner.lock().to_device.get(device_id).copied();
-    let Some(newest) = newest.filter(|newest| *newest > seen) else { return Ok(()) };
     let shard = chat.user_shard(&user.id);
-    let messages = to_device::after(&chat.db, shard, &user.id, device_id, seen, TO_DEVICE_LIMIT + 1).await?;
+    // Not past the cursor: a query can see what is not on disk yet, and a token must not.
+    let until = chat.hub.cursor(shard);
+    let newest = user.inner.lock().to_device.get(device_id).map(|newest| (*newest).min(until));
+    let Some(newest) = newest.filter(|newest| *newest > seen) else { return Ok(()) };
+    let messages = to_device::after(&chat.db, shard, &user.id, device_id, seen, newest, TO_DEVICE_LIMIT + 1).await?;
     // All messages of one commit go together, since a token stands between commits.
     let cut = match messages.get(TO_DEVICE_LIMIT as usize) {
         Some(first_left) => {
@@ -315,7 +320,8 @@ async fn to_device(chat: &Chat, user: &HotUser, request: &Request, answer: &mut 
         None => messages.len(),
     };
     let last = messages.get(cut.wrapping_sub(1)).map_or(seen, |message| message.pos);
-    answer.next.to_device = if cut < messages.len() { last } else { last.max(newest) };
+    answer.more = cut < messages.len();
+    answer.next.to_device = if answer.more { last } else { last.max(newest) };
     answer.to_device = messages.into_iter().take(cut).map(|message| message.json).collect();
     Ok(())
 }

@@ -323,8 +323,9 @@ fn apply_to_user(user: &HotUser, at: (Shard, i64), change: &Change) {
 impl Chat {
     /// The user in memory, loaded if need be.
     pub(crate) async fn hot_user(&self, user_id: &str) -> Result<UserGuard> {
-        if let Some(user) = self.hub.peek(user_id) {
-            return Ok(UserGuard::new(user, self.env.now()));
+        // Counted as used while the map's entry is held: between finding and counting it could be evicted.
+        if let Some(user) = self.hub.users.get(user_id) {
+            return Ok(UserGuard::new(user.clone(), self.env.now()));
         }
         let key: Arc<str> = user_id.into();
         let _turn = self.hub.loading.take(&key).await;
@@ -345,6 +346,8 @@ async fn load(chat: &Chat, user_id: &Arc<str>) -> Result<Arc<HotUser>> {
         let waiting = to_device::heads(&chat.db, shard, user_id).await?;
         let generation = u64::from_le_bytes(chat.env.random()) >> 16;
         let user = Arc::new(HotUser::new(user_id.clone(), generation, rooms));
+        // Before anybody uses it, it must not look idle.
+        user.used_ts.store(chat.env.now(), Ordering::Relaxed);
         {
             let mut inner = user.inner.lock();
             for row in data {

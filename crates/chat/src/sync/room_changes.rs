@@ -28,6 +28,9 @@ const INITIAL_LIMIT: usize = 20;
 const LIMIT: usize = 100;
 /// The most that a filter can ask for.
 const MAX_LIMIT: usize = 1000;
+/// Events that are read from the store at once, at least, and for one answer, about.
+const MIN_BATCH: usize = 50;
+const MAX_SCAN: usize = 5_000;
 /// State events between two positions that are read at most; more are taken from the current state.
 const MAX_STATE_GAP: i64 = 10_000;
 
@@ -223,11 +226,14 @@ async fn timeline(span: &Span<'_>, room: &Room, since: Option<i64>) -> Result<Ti
         }
     }
     // What the ring does not reach, and whether there is more, comes from the store.
+    let mut scanned = 0;
     while !exhausted {
-        let batch = (limit + 1 - found.len()) as i64;
+        let batch = (limit + 1 - found.len()).max(MIN_BATCH) as i64;
         let events = events::before(&span.chat.db, room.shard, &room.id, oldest, after, batch).await?;
         exhausted = (events.len() as i64) < batch;
+        scanned += events.len();
         for event in events {
+            oldest = event.seq;
             if event.pos > span.until {
                 continue;
             }
@@ -236,10 +242,14 @@ async fn timeline(span: &Span<'_>, room: &Room, since: Option<i64>) -> Result<Ti
                 exhausted = true;
                 break;
             }
-            oldest = event.seq;
             if wanted(&event) {
                 found.push(event);
             }
+        }
+        // A filter that lets hardly anything through must not read the whole room.
+        if scanned >= MAX_SCAN && !exhausted {
+            limited = true;
+            break;
         }
     }
     found.reverse();

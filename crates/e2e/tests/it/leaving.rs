@@ -256,3 +256,24 @@ async fn a_forgotten_room_stays_so_until_its_user_has_to_do_with_it_again() {
     let server = server.restart().await;
     assert!(server.sync(&bob, None).await["rooms"]["join"].get(&room).is_some());
 }
+
+#[tokio::test]
+async fn a_new_name_does_not_bring_back_to_a_room_that_is_being_left() {
+    let server = Server::start().await;
+    let alice = server.register("alice").await;
+    let mut rooms = Vec::new();
+    for _ in 0..30 {
+        rooms.push(server.public_room(&alice, &[]).await);
+    }
+    let path = format!("/_matrix/client/v3/profile/{}/displayname", e2e::encode(&alice.id));
+    let rename = async {
+        server.put(&path, json!({ "displayname": "A" })).by(&alice).ok().await;
+    };
+    let leave = async {
+        for room in rooms.iter().rev() {
+            server.post(&server.room(room, "leave"), json!({})).by(&alice).ok().await;
+        }
+    };
+    tokio::join!(rename, leave);
+    assert_eq!(server.get("/_matrix/client/v3/joined_rooms").by(&alice).ok().await["joined_rooms"], json!([]));
+}

@@ -234,3 +234,19 @@ async fn a_redaction_amid_changes_leaves_no_copy() {
     let copy = history.iter().find(|event| event.to_string().contains("SECRET"));
     assert_eq!(copy, None);
 }
+
+#[tokio::test]
+async fn one_transaction_id_redacts_two_events() {
+    let server = Server::start().await;
+    let alice = server.register("alice").await;
+    let room = server.public_room(&alice, &[]).await;
+    let topic = |text: &str| json!({ "topic": text });
+    let first = server.set_state(&alice, &room, "m.room.topic", "", topic("tea")).await;
+    let second = server.set_state(&alice, &room, "m.room.topic", "", topic("cake")).await;
+    for event in [&first, &second] {
+        let path = server.room(&room, &format!("redact/{}/same", e2e::encode(event)));
+        server.put(&path, json!({})).by(&alice).ok().await;
+        let path = server.room(&room, &format!("event/{}", e2e::encode(event)));
+        assert_eq!(server.get(&path).by(&alice).ok().await["content"], json!({}));
+    }
+}

@@ -232,3 +232,21 @@ async fn messages_to_the_device_go_once_acknowledged() {
     let after = next(&mut open(&server, &alice, &format!("since={start}")).await).await;
     assert_eq!(after.get("to_device"), None);
 }
+
+#[tokio::test]
+async fn many_messages_to_the_device_come_without_anything_else_happening() {
+    let server = Server::start().await;
+    let alice = server.register("alice").await;
+    let start = server.sync(&alice, None).await["next_batch"].as_str().expect("a token").to_owned();
+    for n in 0..250 {
+        let body = json!({ "messages": { &alice.id: { "*": { "n": n } } } });
+        server.put(&format!("/_matrix/client/v3/sendToDevice/org.example.key/{n}"), body).by(&alice).ok().await;
+    }
+    let mut stream = open(&server, &alice, &format!("since={start}")).await;
+    let mut seen = Vec::new();
+    while seen.len() < 250 {
+        let events = next(&mut stream).await["to_device"]["events"].as_array().cloned().unwrap_or_default();
+        seen.extend(events.iter().map(|event| event["content"]["n"].as_i64().expect("a number")));
+    }
+    assert_eq!(seen, (0..250).collect::<Vec<_>>());
+}
