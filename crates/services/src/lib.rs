@@ -1,0 +1,24 @@
+//! The services around a cluster (PostgreSQL, Redis, nginx, HAProxy) for tests and for a cluster on one machine: started
+//! from Debian's packages, broken on purpose, and ended.
+//!
+//! Each service keeps its files in a temporary directory of its own and listens on a free port of 127.0.0.1, so any
+//! number of them run side by side, whatever else the machine runs. A service ends with its value, and also with the
+//! process that started it, whichever way that dies (`watcher.sh`).
+//!
+//! Every method takes `&self`, so a service can be shared, and be broken while others use it. A service may be held in a
+//! `static` and used from one runtime after another. A [`Proxy`] alone lives in the runtime that started it.
+
+mod command;
+mod error;
+mod port;
+mod postgres;
+mod process;
+mod programs;
+mod redis;
+mod service;
+mod tree;
+
+pub use error::Error;
+pub use postgres::Postgres;
+pub use programs::missing;
+pub use redis::Redis;

@@ -1,0 +1,134 @@
+//! Redis: a server that keeps nothing on disk, that can be killed, frozen and started again.
+
+use std::{ffi::OsString, net::SocketAddr, path::Path};
+
+use rustix::process::Signal;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    process::Command,
+};
+
+use crate::{
+    Error,
+    command::run,
+    port::Port,
+    programs::find,
+    service::{Program, Service, new_directory},
+};
+
+/// A Redis server without a password.
+#[derive(Debug)]
+pub struct Redis {
+    service: Service,
+    port: Port,
+}
+
+impl Redis {
+    /// Starts a new, empty server with these settings (as in redis.conf). It writes nothing to disk, so it forgets
+    /// everything when it dies, unless they say otherwise.
+    ///
+    /// # Errors
+    /// If Redis is not installed, or says no.
+    pub async fn start(settings: &[(&str, &str)]) -> Result<Redis, Error> {
+        let port = Port::claim()?;
+        let number = port.number().to_string();
+        let own = [("bind", "127.0.0.1"), ("port", number.as_str()), ("save", ""), ("appendonly", "no")];
+        let mut arguments = vec![OsString::from(find("redis-server")?)];
+        for (name, value) in own.iter().chain(settings) {
+            arguments.extend([format!("--{name}").into(), value.into()]);
+        }
+        let service = Service::start(new_directory()?, Program { name: "Redis", arguments, ending: "KILL" })?;
+        let redis = Redis { service, port };
+        redis.ready().await?;
+        Ok(redis)
+    }
+
+    /// Where to connect: `redis://127.0.0.1:PORT`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("redis://{}", self.addr())
+    }
+
+    /// The port on 127.0.0.1; it stays the same over restarts.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port.number()
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.port.addr()
+    }
+
+    /// Its files, with what it wrote in `log`.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        self.service.directory()
+    }
+
+    /// Sends a command with redis-cli and returns the answer as it prints it.
+    ///
+    /// # Errors
+    /// If it does not answer, or answers with an error.
+    pub async fn command(&self, words: &[&str]) -> Result<String, Error> {
+        let mut client = Command::new(find("redis-cli")?);
+        client.args(["-e", "-h", "127.0.0.1", "-p", &self.port().to_string()]).args(words);
+        Ok(run(&mut client, "").await?.trim_end().to_owned())
+    }
+
+    /// Forgets all data.
+    ///
+    /// # Errors
+    /// If it does not answer.
+    pub async fn flush(&self) -> Result<(), Error> {
+        self.command(&["flushall"]).await?;
+        Ok(())
+    }
+
+    /// SIGKILL.
+    pub async fn kill(&self) {
+        self.service.kill().await;
+    }
+
+    /// Starts it on the same port after [`Redis::kill`] or [`Redis::stop`].
+    ///
+    /// # Errors
+    /// If it does not start.
+    pub async fn start_again(&self) -> Result<(), Error> {
+        self.service.start_again().await?;
+        self.ready().await
+    }
+
+    /// Freezes it: connections stay open, and nothing answers.
+    pub async fn pause(&self) {
+        self.service.pause().await;
+    }
+
+    /// Ends a [`Redis::pause`].
+    pub async fn resume(&self) {
+        self.service.resume().await;
+    }
+
+    /// Shuts it down in order.
+    pub async fn stop(&self) {
+        self.service.end(Signal::TERM).await;
+    }
+
+    async fn ready(&self) -> Result<(), Error> {
+        self.service.ready(async || answers(self.addr()).await).await
+    }
+}
+
+/// Whether a Redis server or a Sentinel at this address answers a ping, so has loaded its data.
+async fn answers(addr: SocketAddr) -> bool {
+    let ping = async {
+        let mut stream = TcpStream::connect(addr).await?;
+        stream.write_all(b"PING\r\n").await?;
+        let mut answer = [0; 7];
+        stream.read_exact(&mut answer).await?;
+        std::io::Result::Ok(answer)
+    };
+    ping.await.is_ok_and(|answer| &answer == b"+PONG\r\n")
+}
