@@ -8,17 +8,21 @@
 //! Every method takes `&self`, so a service can be shared, and be broken while others use it. A service may be held in a
 //! `static` and used from one runtime after another. A [`Proxy`] alone lives in the runtime that started it.
 
+mod balancer;
 mod command;
 mod error;
 mod port;
 mod postgres;
 mod process;
 mod programs;
+mod proxy;
 mod redis;
 mod service;
 mod tree;
 
+pub use balancer::{Haproxy, Nginx};
 pub use error::Error;
 pub use postgres::Postgres;
 pub use programs::missing;
-pub use redis::Redis;
+pub use proxy::{Cut, Proxy};
+pub use redis::{Redis, RedisCluster, Sentinel};

@@ -1,5 +1,8 @@
 //! Redis: a server that keeps nothing on disk, that can be killed, frozen and started again.
 
+mod cluster;
+mod sentinel;
+
 use std::{ffi::OsString, net::SocketAddr, path::Path};
 
 use rustix::process::Signal;
@@ -14,8 +17,11 @@ use crate::{
     command::run,
     port::Port,
     programs::find,
-    service::{Program, Service, new_directory},
+    service::{Program, Service, new_directory, until},
 };
+
+pub use cluster::RedisCluster;
+pub use sentinel::Sentinel;
 
 /// A Redis server without a password.
 #[derive(Debug)]
@@ -33,15 +39,36 @@ impl Redis {
     pub async fn start(settings: &[(&str, &str)]) -> Result<Redis, Error> {
         let port = Port::claim()?;
         let number = port.number().to_string();
-        let own = [("bind", "127.0.0.1"), ("port", number.as_str()), ("save", ""), ("appendonly", "no")];
+        let own = [
+            ("bind", "127.0.0.1"),
+            ("port", number.as_str()),
+            ("save", "\"\""),
+            ("appendonly", "no"),
+            // A new replica gets its copy at once.
+            ("repl-diskless-sync-delay", "0"),
+        ];
         let mut arguments = vec![OsString::from(find("redis-server")?)];
         for (name, value) in own.iter().chain(settings) {
-            arguments.extend([format!("--{name}").into(), value.into()]);
+            arguments.push(format!("--{name}").into());
+            arguments.extend(value.split_whitespace().map(|word| OsString::from(word.trim_matches('"'))));
         }
         let service = Service::start(new_directory()?, Program { name: "Redis", arguments, ending: "KILL" })?;
         let redis = Redis { service, port };
         redis.ready().await?;
         Ok(redis)
+    }
+
+    /// Starts a replica of this server; returns when it has everything.
+    ///
+    /// # Errors
+    /// If Redis says no.
+    pub async fn replica(&self) -> Result<Redis, Error> {
+        let replica = Redis::start(&[("replicaof", &format!("127.0.0.1 {}", self.port()))]).await?;
+        until("the replica to be in step", async || {
+            Ok(replica.command(&["info", "replication"]).await?.contains("master_link_status:up"))
+        })
+        .await?;
+        Ok(replica)
     }
 
     /// Where to connect: `redis://127.0.0.1:PORT`.
@@ -73,9 +100,7 @@ impl Redis {
     /// # Errors
     /// If it does not answer, or answers with an error.
     pub async fn command(&self, words: &[&str]) -> Result<String, Error> {
-        let mut client = Command::new(find("redis-cli")?);
-        client.args(["-e", "-h", "127.0.0.1", "-p", &self.port().to_string()]).args(words);
-        Ok(run(&mut client, "").await?.trim_end().to_owned())
+        client(self.addr(), words).await
     }
 
     /// Forgets all data.
@@ -131,4 +156,11 @@ async fn answers(addr: SocketAddr) -> bool {
         std::io::Result::Ok(answer)
     };
     ping.await.is_ok_and(|answer| &answer == b"+PONG\r\n")
+}
+
+/// Sends a command with redis-cli.
+async fn client(addr: SocketAddr, words: &[&str]) -> Result<String, Error> {
+    let mut client = Command::new(find("redis-cli")?);
+    client.args(["-e", "-h", &addr.ip().to_string(), "-p", &addr.port().to_string()]).args(words);
+    Ok(run(&mut client, "").await?.trim_end().to_owned())
 }

@@ -1,0 +1,83 @@
+//! Load balancers with the configurations that the project ships.
+
+mod haproxy;
+mod listeners;
+mod nginx;
+mod sample;
+
+use std::{ffi::OsString, fs, net::SocketAddr, path::Path};
+
+use rustix::process::Signal;
+use tokio::{net::TcpStream, process::Command};
+
+use crate::{
+    Error,
+    command::run,
+    port::Port,
+    programs::find,
+    service::{Program, Service, new_directory, until},
+    tree::children,
+};
+
+pub use haproxy::Haproxy;
+pub use nginx::Nginx;
+
+/// What one load balancer does differently from another.
+#[derive(Debug)]
+struct Kind {
+    name: &'static str,
+    program: &'static str,
+    /// How it runs in the foreground.
+    arguments: &'static [&'static str],
+    /// The arguments with which it only looks whether its configuration is right.
+    check: &'static [&'static str],
+    /// Makes it read its configuration again.
+    reload: Signal,
+    /// The files that it reads, for an address to listen on and the backends.
+    files: fn(SocketAddr, &[SocketAddr]) -> Vec<(&'static str, String)>,
+}
+
+/// A running load balancer.
+#[derive(Debug)]
+struct Balancer {
+    kind: &'static Kind,
+    service: Service,
+    port: Port,
+}
+
+impl Balancer {
+    async fn start(kind: &'static Kind, backends: &[SocketAddr]) -> Result<Balancer, Error> {
+        let port = Port::claim()?;
+        let directory = new_directory()?;
+        configure(kind, directory.path(), port.addr(), backends).await?;
+        let mut arguments = vec![OsString::from(find(kind.program)?)];
+        arguments.extend(kind.arguments.iter().map(OsString::from));
+        let service = Service::start(directory, Program { name: kind.name, arguments, ending: "TERM" })?;
+        service.ready(async || TcpStream::connect(port.addr()).await.is_ok()).await?;
+        Ok(Balancer { kind, service, port })
+    }
+
+    async fn set_backends(&self, backends: &[SocketAddr]) -> Result<(), Error> {
+        let addr = self.port.addr();
+        configure(self.kind, self.service.directory(), addr, backends).await?;
+        let master = self.service.pid().await?;
+        let old = children(master);
+        crate::tree::signal(master, self.kind.reload);
+        // An old worker stays for as long as it has connections, but accepts no more of them.
+        until("new workers to take over", async || {
+            let (before, since): (Vec<_>, Vec<_>) = children(master).into_iter().partition(|pid| old.contains(pid));
+            let listens = |pid: &_| listeners::listens(*pid, addr);
+            Ok(since.iter().any(listens) && !before.iter().any(listens))
+        })
+        .await
+    }
+}
+
+/// Writes the configuration and has the program check it.
+async fn configure(kind: &Kind, directory: &Path, addr: SocketAddr, backends: &[SocketAddr]) -> Result<(), Error> {
+    for (name, text) in (kind.files)(addr, backends) {
+        fs::write(directory.join(name), text).map_err(Error::io(name))?;
+    }
+    run(Command::new(find(kind.program)?).args(kind.check).current_dir(directory), "").await?;
+    Ok(())
+}
