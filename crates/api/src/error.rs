@@ -135,6 +135,14 @@ impl ApiError {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "M_LIMIT_EXCEEDED", "The server is busy: try again shortly.")
                     .with("retry_after_ms", 1000)
             }
+            E::Unstorable => Self::invalid("A text has a NUL character, which cannot be kept."),
+            E::Unavailable => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "ORG.CHATBOOK.STORAGE_UNAVAILABLE",
+                "The server cannot reach its database; whether anything was saved is not known: repeat it under the same \
+                 transaction id.",
+            )
+            .with("retry_after_ms", 1000),
             E::Closed => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "M_UNKNOWN",
@@ -142,7 +150,9 @@ impl ApiError {
             ),
             _ => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "M_UNKNOWN", "Something went wrong on the server."),
         };
-        answer.cause = Some(error.to_string());
+        if answer.status.is_server_error() {
+            answer.cause = Some(error.to_string());
+        }
         answer
     }
 }

@@ -53,7 +53,7 @@ impl Metrics {
     pub fn render(&self, chat: &Chat) -> String {
         let mut out = String::new();
         self.render_requests(&mut out);
-        let writer = chat.db.writer_stats();
+        let writer = chat.db.stats();
         counter(&mut out, "chatbook_store_transactions_total", "Transactions.", writer.batches);
         counter(&mut out, "chatbook_store_commands_total", "Commands in those transactions.", writer.commands);
         counter(&mut out, "chatbook_store_failed_commands_total", "Commands that failed.", writer.failed);

@@ -67,7 +67,7 @@ pub async fn put(chat: &Chat, user_id: &str, room_id: &str, kind: &str, content:
         }],
         ..Commit::default()
     };
-    chat.db.commit(commit).await?;
+    chat.commit(commit).await?;
     Ok(())
 }
 

@@ -46,7 +46,8 @@ pub async fn get(chat: &Chat, session: &Session, device_id: &str) -> Result<Devi
 /// M_NOT_FOUND; M_INVALID_PARAM if the name is too long.
 pub async fn rename(chat: &Chat, session: &Session, device_id: &str, name: Option<String>) -> Result<()> {
     let Some(name) = device_name(name)? else { return get(chat, session, device_id).await.map(|_| ()) };
-    let changed = chat.db.write(vec![rows::rename(session.user_id.as_str(), device_id, &name)]).await?;
+    let shard = chat.user_shard(session.user_id.as_str());
+    let changed = chat.db.write(shard, vec![rows::rename(session.user_id.as_str(), device_id, &name)]).await?;
     if changed == [0] { Err(unknown()) } else { Ok(()) }
 }
 
@@ -56,19 +57,19 @@ pub async fn rename(chat: &Chat, session: &Session, device_id: &str, name: Optio
 /// [`Error::Challenge`]
 pub async fn delete(chat: &Chat, session: &Session, devices: &[String], auth: Option<AuthData>) -> Result<()> {
     let authorized = confirm(chat, session, "delete_devices", auth).await?;
-    remove(chat, &session.user_id, Gone::These(devices), Vec::new()).await?;
+    remove(chat, &session.user_id, Gone::These(devices), Vec::new(), Vec::new()).await?;
     uia::finish(chat, &authorized);
     Ok(())
 }
 
 /// Signs this device out.
 pub async fn logout(chat: &Chat, session: &Session) -> Result<()> {
-    remove(chat, &session.user_id, Gone::These(&[session.device_id.to_string()]), Vec::new()).await
+    remove(chat, &session.user_id, Gone::These(&[session.device_id.to_string()]), Vec::new(), Vec::new()).await
 }
 
 /// Signs all of the user's devices out.
 pub async fn logout_all(chat: &Chat, session: &Session) -> Result<()> {
-    remove(chat, &session.user_id, Gone::All, Vec::new()).await
+    remove(chat, &session.user_id, Gone::All, Vec::new(), Vec::new()).await
 }
 
 /// Asks for the password of the session's user. `operation` names what for.
@@ -89,9 +90,15 @@ pub(crate) async fn confirm(
     uia::authorize(chat, operation, auth).await
 }
 
-/// Removes devices together with `writes`, and lets nothing of them be used any more: tokens end with the commit, and
+/// Removes devices together with `writes` and `changes`, and lets nothing of them be used any more: tokens end with the commit, and
 /// open connections hear of it from the log.
-pub(crate) async fn remove(chat: &Chat, user_id: &UserId, gone: Gone<'_>, mut writes: Vec<Stmt>) -> Result<()> {
+pub(crate) async fn remove(
+    chat: &Chat,
+    user_id: &UserId,
+    gone: Gone<'_>,
+    mut writes: Vec<Stmt>,
+    mut changes: Vec<Change>,
+) -> Result<()> {
     let user = user_id.as_str();
     let shard = chat.user_shard(user);
     let mut devices: Vec<String> =
@@ -102,25 +109,23 @@ pub(crate) async fn remove(chat: &Chat, user_id: &UserId, gone: Gone<'_>, mut wr
             writes.extend(devices.iter().flat_map(|id| rows::delete(shard, user, id)));
         }
         // Not by the list: who signs in at this moment with the old password must be gone as well.
-        Gone::AllBut(kept) => {
-            devices.retain(|id| id != kept);
-            writes.extend(rows::delete_all_but(shard, user, kept));
-        }
+        Gone::AllBut(kept) => writes.extend(rows::delete_all_but(shard, user, kept)),
         Gone::All => writes.extend(rows::delete_all_but(shard, user, "")),
     }
     let user_id: Arc<str> = user.into();
-    let change = |id: &String| Change::DeviceGone { user_id: user_id.clone(), device_id: id.as_str().into() };
-    let changes: Vec<Change> = devices.iter().map(change).collect();
+    match gone {
+        Gone::These(_) => changes.extend(
+            devices.iter().map(|id| Change::DeviceGone { user_id: user_id.clone(), device_id: id.as_str().into() }),
+        ),
+        Gone::AllBut(kept) => changes.push(Change::OthersGone { user_id, device_id: kept.into() }),
+        Gone::All => changes.push(Change::OthersGone { user_id, device_id: "".into() }),
+    }
     if changes.is_empty() && writes.is_empty() {
         return Ok(());
     }
+    // Every node forgets the sessions when it takes the record in; this one has when the commit returns.
     let commit = Commit { shard, ts: chat.env.now(), changes, writes, ..Commit::default() };
-    chat.db.commit(commit).await?;
-    match gone {
-        Gone::These(_) => devices.iter().for_each(|id| chat.sessions.forget_device(user, id)),
-        Gone::AllBut(kept) => chat.sessions.forget_all_but(user, kept),
-        Gone::All => chat.sessions.forget_all_but(user, ""),
-    }
+    chat.commit(commit).await?;
     Ok(())
 }
 

@@ -21,8 +21,8 @@ impl Erased {
         Ok(Self(users::erased(db).await?.into_iter().collect()))
     }
 
-    pub(crate) fn insert(&self, user_id: &str, ts: i64) {
-        self.0.insert(user_id.into(), ts);
+    pub(crate) fn insert(&self, user_id: &Arc<str>, ts: i64) {
+        self.0.insert(user_id.clone(), ts);
     }
 
     /// The events as they are served to who has this view of the room.

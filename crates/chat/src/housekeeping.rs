@@ -32,9 +32,10 @@ pub(crate) async fn run(chat: Weak<Chat>) {
         }
         if round.is_multiple_of(CLEAN_EVERY) {
             chat.rooms.evict(now);
-            let expired = vec![events::expire_txns(now), events::expire_log(now - LOG_MS)];
-            if let Err(error) = chat.db.write(expired).await {
-                tracing::warn!(name: "store.expire", %error, "old rows could not be removed");
+            for expired in [events::expire_txns(now), events::expire_log(now - LOG_MS)] {
+                if let Err(error) = chat.db.tidy(expired).await {
+                    tracing::warn!(name: "store.expire", %error, "old rows could not be removed");
+                }
             }
         }
     }

@@ -66,7 +66,7 @@ pub struct Chat {
     pub(crate) media: media::Media,
     /// Users whose account data is being read, changed and written back.
     pub(crate) changing: turns::Turns,
-    pub(crate) erased: erasure::Erased,
+    freshness: sync::follow::Freshness,
     /// Rate limits.
     pub rate_limits: rate_limit::RateLimits,
     pub(crate) passwords: passwords::Pool,
@@ -83,25 +83,19 @@ impl Chat {
         server_name: OwnedServerName,
         loopback_only: bool,
     ) -> Result<Arc<Self>> {
-        let hub = Arc::new(sync::hub::Hub::new(&db.heads().await?, config.presence.max_room_members));
-        let rooms = Arc::new(rooms::Rooms::default());
-        let sessions = Arc::new(sessions::Cache::default());
-        let follower = {
-            let (hub, rooms, sessions) = (hub.clone(), rooms.clone(), sessions.clone());
-            move |records: &[Arc<store::log::Record>]| {
-                for change in records.iter().flat_map(|record| &record.changes) {
-                    if let store::log::Change::DeviceGone { user_id, device_id } = change {
-                        sessions.forget_device(user_id, device_id);
-                    }
-                }
-                hub.follow(&rooms, records);
-            }
-        };
-        if db.follow(Box::new(follower)).await? != hub.cursors() {
+        let heads = db.heads().await?;
+        let (rooms, sessions) = (Arc::new(rooms::Rooms::default()), Arc::new(sessions::Cache::default()));
+        let erased = erasure::Erased::load(&db).await?;
+        let limit = config.presence.max_room_members;
+        let hub = Arc::new(sync::hub::Hub::new(&heads, rooms.clone(), sessions.clone(), erased, limit));
+        let follower = hub.clone();
+        let now = db.follow(Arc::new(move |committed| follower.offer(committed))).await?;
+        if db.is_shared() {
+            hub.learn_heads(&now);
+        } else if now != heads {
             return Err(Error::Store(StoreError::Refused("somebody wrote to the store while it was opened".into())));
         }
         let media = media::Media::new(files, &config.media);
-        let erased = erasure::Erased::load(&db).await?;
         let chat = Arc::new(Self {
             hub,
             rooms,
@@ -120,24 +114,30 @@ impl Chat {
             filters: filters::Cache::default(),
             media,
             changing: turns::Turns::default(),
-            erased,
+            freshness: sync::follow::Freshness::default(),
         });
         media::start_sweeping(&chat);
         tokio::spawn(housekeeping::run(Arc::downgrade(&chat)));
+        if chat.db.is_shared() {
+            tokio::spawn(sync::follow::run(Arc::downgrade(&chat)));
+        }
         tokio::spawn(accounts::finish_deactivations(chat.clone()));
         Ok(chat)
     }
 
     /// The shard that a room lives in.
-    #[expect(clippy::unused_self, reason = "with more than one shard it depends on the store")]
-    pub(crate) fn room_shard(&self, _room_id: &str) -> Shard {
-        0
+    pub(crate) fn room_shard(&self, room_id: &str) -> Shard {
+        self.db.shard_of(room_id)
     }
 
     /// The shard that a user lives in.
-    #[expect(clippy::unused_self, reason = "with more than one shard it depends on the store")]
-    pub(crate) fn user_shard(&self, _user_id: &str) -> Shard {
-        0
+    pub(crate) fn user_shard(&self, user_id: &str) -> Shard {
+        self.db.shard_of(user_id)
+    }
+
+    /// Whether what other nodes commit is told to this one as it happens.
+    pub(crate) fn are_hints_coming(&self) -> bool {
+        false
     }
 
     /// The content of a member event of the user: the membership, and the names from the profile.

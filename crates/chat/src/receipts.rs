@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 use store::{
     events,
-    log::{Change, Commit, Event, Receipt, RoomPart},
+    log::{Change, Commit, Event, NewReceipt, Receipt, RoomPart},
 };
 
 use crate::{Chat, Error, Result, Room, account_data, rooms::send, sessions::Session};
@@ -49,10 +49,7 @@ pub async fn set(
     event_id: &str,
     thread: Option<&str>,
 ) -> Result<()> {
-    let room = chat.room(room_id).await?.ok_or_else(send::not_in_room)?;
-    if !room.is_joined(session.user_id.as_str()) {
-        return Err(send::not_in_room());
-    }
+    let room = chat.joined_room(room_id, session.user_id.as_str()).await?.ok_or_else(send::not_in_room)?;
     // Anything else would be kept as a thread of its own, for ever.
     if let Some(thread) = thread.filter(|thread| *thread != "main")
         && find(chat, &room, thread).await?.is_none()
@@ -78,7 +75,7 @@ pub async fn set(
     if room.inner.read().receipts.get(&key).is_some_and(|read| read.receipt.seq >= event.seq) {
         return Ok(());
     }
-    let mut writes = vec![store::receipts::put(room.shard, &receipt)];
+    let mut writes = Vec::new();
     if thread.is_none_or(|thread| thread == "main") {
         writes.push(store::receipts::clear_mentions(room.shard, room_id, &receipt.user_id, event.seq));
     }
@@ -87,11 +84,12 @@ pub async fn set(
         ts: receipt.ts,
         // No event, but the room has changed: whoever syncs from an older position looks at it.
         room: Some(RoomPart { room_id: room.id.clone(), ..RoomPart::default() }),
+        receipts: vec![NewReceipt::Read(receipt.clone())],
         changes: vec![Change::Receipt(receipt)],
         writes,
         ..Commit::default()
     };
-    chat.db.commit(commit).await?;
+    chat.commit(commit).await?;
     Ok(())
 }
 

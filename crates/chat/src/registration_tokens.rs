@@ -44,7 +44,7 @@ async fn insert(chat: &Chat, body: NewToken) -> Result<RegistrationTokenRow> {
     }
     let (uses_allowed, expires_ts) = (body.uses_allowed, body.expires_ts);
     let row = RegistrationTokenRow { token, uses_allowed, used: 0, expires_ts, created_ts: now };
-    match chat.db.write(vec![rows::insert(&row)]).await {
+    match chat.db.write(0, vec![rows::insert(&row)]).await {
         Err(store::Error::Expectation(_)) => Err(Error::invalid("There is such a token already.")),
         result => result.map(|_| row).map_err(Into::into),
     }
@@ -65,7 +65,7 @@ pub async fn list(chat: &Chat, session: &Session) -> Result<Vec<RegistrationToke
 /// M_FORBIDDEN if the caller is no administrator; M_NOT_FOUND.
 pub async fn delete(chat: &Chat, session: &Session, token: &str) -> Result<()> {
     check_admin(session)?;
-    let changed = chat.db.write(vec![rows::delete(token)]).await?;
+    let changed = chat.db.write(0, vec![rows::delete(token)]).await?;
     if changed == [0] { Err(Error::not_found("There is no such token.")) } else { Ok(()) }
 }
 

@@ -11,7 +11,10 @@ use std::{
 use dashmap::DashMap;
 use ruma::OwnedUserId;
 use sha2::{Digest, Sha256};
-use store::accounts::{SessionRow, devices, sessions as rows};
+use store::{
+    accounts::{SessionRow, devices, sessions as rows},
+    log::{Change, Commit},
+};
 
 use crate::{Chat, Error, Result};
 
@@ -101,9 +104,9 @@ pub fn seen(chat: &Arc<Chat>, session: &Session, address: &str) {
         return;
     }
     let statement = devices::seen(session.user_id.as_str(), &session.device_id, now, address);
-    let chat = chat.clone();
+    let (chat, shard) = (chat.clone(), chat.user_shard(session.user_id.as_str()));
     tokio::spawn(async move {
-        if let Err(error) = chat.db.write(vec![statement]).await {
+        if let Err(error) = chat.db.write(shard, vec![statement]).await {
             tracing::debug!(name: "sessions.seen", %error, "the time a device was last seen was not written");
         }
     });
@@ -142,31 +145,27 @@ pub async fn refresh(chat: &Chat, refresh_token: &str) -> Result<Tokens> {
     let row = rows::by_refresh_token(&chat.db, &hash(refresh_token)).await?.ok_or_else(unknown)?;
     let (tokens, mut session) = issue(chat, &row.user_id, &row.device_id, true);
     session.previous = Some(row.token_hash.clone());
-    let mut writes = settling(&row);
-    writes.push(rows::delete_successors(&row.token_hash));
-    writes.push(rows::insert_refreshed(&session));
-    match chat.db.write(writes).await {
+    let mut commit = settling(chat, &row);
+    commit.writes.push(rows::delete_successors(&row.token_hash));
+    commit.writes.push(rows::insert_refreshed(&session));
+    match chat.commit(commit).await {
         Err(store::Error::Expectation(_)) => Err(unknown()),
         result => {
             result?;
-            forget_previous(chat, &row);
             Ok(tokens)
         }
     }
 }
 
-/// What makes a session take the place of the one it replaces, if it has not yet.
-fn settling(row: &SessionRow) -> Vec<store::Stmt> {
-    match &row.previous {
-        Some(previous) => vec![rows::delete(previous), rows::settle(&row.token_hash)],
-        None => Vec::new(),
+/// What makes a session take the place of the one it replaces, if it has not yet. All nodes forget the other then.
+fn settling(chat: &Chat, row: &SessionRow) -> Commit {
+    let mut commit = Commit { shard: chat.user_shard(&row.user_id), ts: chat.env.now(), ..Commit::default() };
+    if let Some(previous) = &row.previous {
+        commit.writes = vec![rows::delete(previous), rows::settle(&row.token_hash)];
+        let token_hash = previous.iter().map(|byte| format!("{byte:02x}")).collect();
+        commit.changes = vec![Change::TokenGone { user_id: row.user_id.as_str().into(), token_hash }];
     }
-}
-
-fn forget_previous(chat: &Chat, row: &SessionRow) {
-    if let Some(Ok(previous)) = row.previous.as_deref().map(TokenHash::try_from) {
-        chat.sessions.forget(&previous);
-    }
+    commit
 }
 
 async fn load(chat: &Chat, hash: TokenHash) -> Result<Arc<Session>> {
@@ -174,11 +173,10 @@ async fn load(chat: &Chat, hash: TokenHash) -> Result<Arc<Session>> {
     let generation = chat.sessions.generation();
     let row = rows::session(&chat.db, &hash).await?.ok_or_else(unknown)?;
     if row.previous.is_some() {
-        match chat.db.write(settling(&row)).await {
+        match chat.commit(settling(chat, &row)).await {
             Err(store::Error::Expectation(_)) => return Err(unknown()),
             result => result?,
         };
-        forget_previous(chat, &row);
     }
     let session = Arc::new(Session {
         user_id: OwnedUserId::try_from(row.user_id).map_err(|_| unknown())?,
@@ -227,10 +225,11 @@ impl Cache {
         }
     }
 
-    /// Forgets one token. Call after it is gone from the store.
-    fn forget(&self, hash: &TokenHash) {
+    /// Forgets one token, named by the hexadecimal digits of its hash. Call after it is gone from the store.
+    pub(crate) fn forget_hex(&self, hash: &str) {
         self.generation.fetch_add(1, Ordering::SeqCst);
-        self.remove(hash);
+        let byte = |index: usize| hash.get(2 * index..2 * index + 2).and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        self.remove(&std::array::from_fn(|index| byte(index).unwrap_or_default()));
     }
 
     fn remove(&self, hash: &TokenHash) {
@@ -250,6 +249,13 @@ impl Cache {
     /// Forgets the tokens of all devices of a user but one. Call after they are gone from the store.
     pub(crate) fn forget_all_but(&self, user_id: &str, device_id: &str) {
         self.forget_where(user_id, |session| session.device_id.as_ref() != device_id);
+    }
+
+    /// Forgets all.
+    pub(crate) fn clear(&self) {
+        self.generation.fetch_add(1, Ordering::SeqCst);
+        self.by_token.clear();
+        self.by_user.clear();
     }
 
     fn forget_where(&self, user_id: &str, gone: impl Fn(&Session) -> bool) {
@@ -293,7 +299,7 @@ mod tests {
         assert_eq!(known(), [3, 4]);
         cache.forget_all_but("@alice:localhost", "C");
         assert_eq!(known(), [4]);
-        cache.forget(&[4; 32]);
+        cache.forget_hex(&"04".repeat(32));
         assert!(cache.by_token.is_empty() && cache.by_user.is_empty(), "nothing is left behind");
     }
 
@@ -320,7 +326,7 @@ mod tests {
             Chat::open(db, ::media::Storage::memory(), env, Config::default(), "localhost".try_into().unwrap(), true)
                 .await
                 .unwrap();
-        chat.db.write(vec![devices::upsert("@alice:localhost", "A", None, 5, "1.1.1.1")]).await.unwrap();
+        chat.db.write(0, vec![devices::upsert("@alice:localhost", "A", None, 5, "1.1.1.1")]).await.unwrap();
         let session = session(1, "A");
         for (after_ms, address, expected) in [
             (0, "2.2.2.2", (1_000_000_000, "2.2.2.2")),

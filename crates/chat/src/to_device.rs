@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use futures_util::future::try_join_all;
 use serde_json::{Map, Value, json};
 use store::{
-    log::{Change, Commit, TxnKey},
+    log::{Change, Commit, Shard, TxnKey},
     to_device,
 };
 
@@ -28,23 +29,16 @@ pub async fn send(chat: &Chat, session: &Session, kind: &str, txn_id: &str, mess
     if count > MAX_MESSAGES || kind.len() > 255 || txn_id.len() > 255 {
         return Err(too_large());
     }
-    let mut commit =
-        Commit { shard: chat.user_shard(session.user_id.as_str()), ts: chat.env.now(), ..Commit::default() };
-    commit.txn = Some(TxnKey {
-        user_id: session.user_id.as_str().into(),
-        device_id: session.device_id.clone(),
-        scope: format!("to_device {kind}"),
-        txn_id: txn_id.into(),
-    });
+    let mut commits: BTreeMap<Shard, Commit> = BTreeMap::new();
     for (user_id, by_device) in messages {
-        let devices = to_device::devices(&chat.db, user_id).await?;
+        let (shard, devices) = (chat.user_shard(user_id), to_device::devices(&chat.db, user_id).await?);
         for (target, content) in by_device {
             let json = json!({ "content": content, "sender": session.user_id, "type": kind }).to_string();
             if json.len() > MAX {
                 return Err(too_large());
             }
             for device_id in devices.iter().filter(|device| target == "*" || device.as_ref() == target) {
-                let shard = chat.user_shard(user_id);
+                let commit = commits.entry(shard).or_insert_with(|| new_commit(chat, session, kind, txn_id, shard));
                 let idx = commit.writes.len() as i64;
                 commit.writes.push(to_device::put(shard, user_id, device_id, idx, &json));
                 commit
@@ -53,6 +47,17 @@ pub async fn send(chat: &Chat, session: &Session, kind: &str, txn_id: &str, mess
             }
         }
     }
-    chat.db.commit(commit).await?;
+    // Each shard's part is done once under the transaction id: after a failure the client sends all of it again.
+    try_join_all(commits.into_values().map(|commit| chat.commit(commit))).await?;
     Ok(())
+}
+
+fn new_commit(chat: &Chat, session: &Session, kind: &str, txn_id: &str, shard: Shard) -> Commit {
+    let txn = TxnKey {
+        user_id: session.user_id.as_str().into(),
+        device_id: session.device_id.clone(),
+        scope: format!("to_device {kind}"),
+        txn_id: txn_id.into(),
+    };
+    Commit { shard, ts: chat.env.now(), txn: Some(txn), ..Commit::default() }
 }

@@ -35,11 +35,8 @@ impl Inner {
 /// M_FORBIDDEN if the user is not in the room.
 pub async fn set(chat: &Chat, session: &Session, room_id: &str, timeout_ms: Option<i64>) -> Result<()> {
     let not_in_room = || Error::forbidden("You are not a member of this room.");
-    let room = chat.room(room_id).await?.ok_or_else(not_in_room)?;
     let user_id: Arc<str> = session.user_id.as_str().into();
-    if !room.is_joined(&user_id) {
-        return Err(not_in_room());
-    }
+    let room = chat.joined_room(room_id, &user_id).await?.ok_or_else(not_in_room)?;
     let changed = {
         let mut inner = room.inner.write();
         match timeout_ms {

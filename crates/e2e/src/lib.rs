@@ -9,6 +9,7 @@
 //! # }
 //! ```
 
+mod backing;
 mod client;
 mod process;
 mod rooms;
@@ -16,6 +17,7 @@ mod server;
 mod stream;
 
 pub use ::server::Settings;
+pub use backing::database;
 pub use client::{Client, Request};
 pub use process::{Process, chatbook};
 pub use rooms::{encode, event_ids};

@@ -15,7 +15,7 @@ use tokio::{
     process::{Child, Command},
 };
 
-use crate::Client;
+use crate::{Client, backing};
 
 /// A `chatbook serve` process with its data in a temporary directory. It is killed when dropped. Sends requests like
 /// the [`Client`] that it derefs to.
@@ -36,6 +36,9 @@ const CHEAP: [(&str, &str); 3] = [
     ("CHATBOOK_PASSWORDS__ITERATIONS", "1"),
 ];
 
+/// Which database it uses.
+const DATABASE: &str = "CHATBOOK_POSTGRES__URL";
+
 /// How long a process may take to print its address.
 const START: Duration = Duration::from_secs(60);
 
@@ -48,7 +51,11 @@ impl Process {
     /// The same on the data in `data`, with more `CHATBOOK_…` variables.
     pub async fn spawn_in(data: Arc<TempDir>, environment: &[(&str, &str)]) -> Self {
         let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        Self::open(data, Vec::new(), CHEAP.iter().chain(environment).map(own).collect()).await
+        let mut environment: Vec<_> = CHEAP.iter().chain(environment).map(own).collect();
+        if backing::is_postgres() && !environment.iter().any(|(name, _)| name == DATABASE) {
+            environment.push((DATABASE.to_owned(), backing::database().await));
+        }
+        Self::open(data, Vec::new(), environment).await
     }
 
     /// Starts on the data in `data` with more options and otherwise the program's own defaults.

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, ops::Deref, sync::Arc};
 use server::{Running, Settings};
 use tempfile::TempDir;
 
-use crate::Client;
+use crate::{Client, backing};
 
 /// A server on a free port with its data in a temporary directory. It stops when it is dropped. Sends requests like
 /// the [`Client`] that it derefs to.
@@ -31,6 +31,10 @@ impl Server {
         settings.rules.rate_limits.enabled = false;
         settings.rules.passwords.memory_kib = 8;
         settings.rules.passwords.iterations = 1;
+        if backing::is_postgres() {
+            settings.postgres.url = backing::database().await;
+            settings.postgres.connections = 4;
+        }
         change(&mut settings);
         Self::open(settings, Arc::new(data)).await
     }

@@ -5,11 +5,11 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use api::{Metrics, Surface};
 use chat::Chat;
 use ruma::{OwnedServerName, ServerName};
-use store::Db;
+use store::{Db, identity::Identity};
 use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::{
-    config::{Server, Settings},
+    config::{Own, Server, Settings},
     web,
 };
 
@@ -41,10 +41,11 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         true => Some(bind(own.metrics.listen, "metrics.listen").await?),
         false => None,
     };
-    let db = open_store(&own.server).await?;
+    let env = chat::Env::system();
+    let (db, _identity) = open_store(&own, &env).await?;
     let private = addr.ip().is_loopback() && own.server.trusted_proxies.is_empty();
     let files = media::Storage::local(&own.server.data.join("media")).map_err(refused)?;
-    let chat = Chat::open(db, files, chat::Env::system(), rules, name, private).await.map_err(refused)?;
+    let chat = Chat::open(db, files, env, rules, name, private).await.map_err(refused)?;
     let metrics = Metrics::default();
     let surface = Surface {
         assets: own.web.enabled.then(web::assets),
@@ -108,19 +109,25 @@ fn server_name(server: &Server) -> Result<OwnedServerName, StartError> {
     Ok(name)
 }
 
-async fn open_store(server: &Server) -> Result<Db, StartError> {
-    let db = Db::open_sqlite(&server.data).map_err(refused)?;
-    let kept = store::identity::server_name(&db, &server.name).await.map_err(refused)?;
-    if kept != server.name {
+async fn open_store(settings: &Own, env: &chat::Env) -> Result<(Db, Identity), StartError> {
+    let (name, data) = (&settings.server.name, settings.server.data.display());
+    let (db, place) = match settings.postgres.url.is_empty() {
+        true => (Db::open_sqlite(&settings.server.data).map_err(refused)?, format!("the data in {data}")),
+        false => (Db::open_postgres(&settings.postgres).await.map_err(refused)?, "the database".to_owned()),
+    };
+    let wanted =
+        Identity { server_name: name.clone(), cluster: env.token::<12>(), secret: env.random::<32>().to_vec() };
+    let kept = store::identity::claim(&db, &wanted).await.map_err(refused)?;
+    if kept.server_name != *name {
         db.close().await;
         return Err(StartError(format!(
-            "the data in {} belongs to the server \"{kept}\", and a server's name cannot change once people have joined: \
-             start it with --server-name {kept} (or server.name), or give \"{}\" a data directory of its own",
-            server.data.display(),
-            server.name
+            "{place} belongs to the server \"{0}\", and a server's name cannot change once people have joined: start it \
+             with --server-name {0} (or server.name), or give \"{name}\" a data directory (server.data) or a database \
+             (postgres.url) of its own",
+            kept.server_name
         )));
     }
-    Ok(db)
+    Ok((db, kept))
 }
 
 async fn bind(address: SocketAddr, key: &str) -> Result<(TcpListener, SocketAddr), StartError> {

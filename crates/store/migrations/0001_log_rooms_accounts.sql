@@ -1,8 +1,12 @@
 -- Columns are bigint, text or bytea only; times are milliseconds. `clustered` is replaced per engine (see dialect.rs).
 create table shard (shard bigint not null primary key, epoch bigint not null, head bigint not null);
 
--- The server that the store belongs to: one row.
-create table identity (id bigint not null primary key, server_name text not null);
+-- The server that the store belongs to: one row. `cluster` tells stores apart that share a bus; `secret` signs what
+-- clients carry from one node to the other.
+create table identity (id bigint not null primary key, server_name text not null, cluster text not null, secret bytea not null);
+
+-- The nodes that serve the store, each as it last said of itself: `report` is JSON.
+create table node (node_id text not null primary key, seen_ts bigint not null, report text not null);
 
 -- One row per commit: the number of its first event in the room and how many there are (0 and 0 if none), and its other
 -- changes as JSON.
@@ -33,8 +37,10 @@ create table receipt (shard bigint not null, room_id text not null, user_id text
 
 create table mention (shard bigint not null, room_id text not null, user_id text not null, seq bigint not null, primary key (shard, room_id, user_id, seq)) clustered;
 
--- Commands that were done, for two days: `day` counts days since 1970, `key` is TxnKey::digest.
-create table txn (shard bigint not null, day bigint not null, user_id text not null, key bytea not null, event_id text not null, primary key (shard, day, user_id, key)) clustered;
+-- Commands that were done, for two days: `day` counts days since 1970, `key` is TxnKey::digest, `pos` the commit's
+-- position. A command without a transaction id of a client's has one of its node's, of no user; `event_id` is then what
+-- it answered.
+create table txn (shard bigint not null, day bigint not null, user_id text not null, key bytea not null, event_id text not null, pos bigint not null, primary key (shard, day, user_id, key)) clustered;
 
 create table account_data (shard bigint not null, user_id text not null, room_id text not null, type text not null, json text not null, pos bigint not null, primary key (shard, user_id, room_id, type)) clustered;
 

@@ -1,36 +1,24 @@
-//! One door to the engine: queries on a pool of readers, writes on one writer that groups them into transactions.
+//! One door to the engine: queries, writes, and commits to the log.
 //!
 //! The surface is what both engines can do: a statement with parameters, a list of statements that succeed or fail
-//! together, and a [`Commit`](crate::log::Commit).
+//! together, and a [`Commit`](crate::log::Commit). Writes and commits of a shard come one after the other, on all nodes.
 
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering::Relaxed},
     },
-    time::Duration,
 };
-
-use parking_lot::Mutex;
-use rusqlite::{Connection, OpenFlags};
-use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::{
-    dialect,
     error::{Error, Result},
-    log::{Commit, Outcome, Record},
-    migrations,
+    log::{Commit, Committed, Head, Outcome, Shard, shard_of},
+    postgres::{self, Postgres},
+    sqlite::Sqlite,
+    stats::{Snapshot, Stats},
     value::{Row, Value},
-    writer::{self, Job},
 };
-
-/// Connections that read beside the writer.
-const READERS: usize = 4;
-/// Writes that may wait; one more is refused with [`Error::Overloaded`].
-const QUEUE: usize = 8192;
-/// How long a command waits for its commit before its outcome counts as unknown.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// One statement of a write, and how many rows it has to change for the write to stand.
 #[derive(Debug, Clone)]
@@ -54,8 +42,8 @@ impl Stmt {
     }
 }
 
-/// What happens in the order of commits, on the writer's thread: keep it short.
-pub type Follower = Box<dyn FnMut(&[Arc<Record>]) + Send>;
+/// Hears of every commit of this node before it is answered, those of a shard in their order. Keep it short.
+pub type Follower = Arc<dyn Fn(&Committed) + Send + Sync>;
 
 /// The open database. Clones share it.
 #[derive(Clone)]
@@ -64,52 +52,53 @@ pub struct Db {
 }
 
 struct Inner {
-    jobs: mpsc::Sender<Job>,
-    readers: Mutex<Vec<Connection>>,
-    permits: Arc<Semaphore>,
-    path: PathBuf,
+    engine: Engine,
+    shards: usize,
     queries: AtomicU64,
-    stats: Arc<writer::Stats>,
-    thread: Mutex<Option<std::thread::JoinHandle<()>>>,
-    /// Held for as long as the store is open, so that no second process writes to it.
-    lock: Mutex<Option<std::fs::File>>,
+    stats: Arc<Stats>,
+}
+
+enum Engine {
+    Sqlite(Sqlite),
+    Postgres(Postgres),
 }
 
 impl Db {
-    /// Opens or creates the SQLite store `chatbook.db` in `dir` and brings its schema up to date.
+    /// Opens or creates the SQLite store `chatbook.db` in `dir` and brings its schema up to date. It has one shard.
     ///
     /// # Errors
     /// [`Error::Refused`] with a sentence for the operator if another process has it open or a newer version made it.
     pub fn open_sqlite(dir: &Path) -> Result<Self> {
-        let lock = lock(dir)?;
-        let path = dir.join("chatbook.db");
-        let mut connection = connect(&path, OpenFlags::default())?;
-        migrations::run(&mut connection)?;
-        let wal = std::fs::File::open(dir.join("chatbook.db-wal"))
-            .map_err(|e| Error::Refused(format!("cannot open the database's write-ahead log: {e}")))?;
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let readers = (0..READERS).map(|_| connect(&path, flags)).collect::<Result<Vec<_>>>()?;
-        let (jobs, queue) = mpsc::channel(QUEUE);
-        let stats = Arc::new(writer::Stats::default());
-        let thread = std::thread::Builder::new()
-            .name("store-writer".into())
-            .spawn({
-                let stats = stats.clone();
-                move || writer::run(&connection, queue, &move || wal.sync_data(), &stats)
-            })
-            .map_err(|e| Error::Refused(format!("cannot start the writer thread: {e}")))?;
-        Ok(Self {
-            inner: Arc::new(Inner {
-                jobs,
-                readers: Mutex::new(readers),
-                permits: Arc::new(Semaphore::new(READERS)),
-                path,
-                queries: AtomicU64::new(0),
-                stats,
-                thread: Mutex::new(Some(thread)),
-                lock: Mutex::new(Some(lock)),
-            }),
-        })
+        let stats = Arc::new(Stats::default());
+        let engine = Engine::Sqlite(Sqlite::open(dir, stats.clone())?);
+        Ok(Self { inner: Arc::new(Inner { engine, shards: 1, queries: AtomicU64::new(0), stats }) })
+    }
+
+    /// Opens or creates the store in a PostgreSQL database and brings its schema up to date.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with a sentence for the operator: the settings cannot work, the database cannot be reached or
+    /// does not suit, a newer version or another number of shards made the store.
+    pub async fn open_postgres(config: &postgres::Config) -> Result<Self> {
+        let stats = Arc::new(Stats::default());
+        let (engine, shards) = Postgres::open(config, stats.clone()).await?;
+        let engine = Engine::Postgres(engine);
+        Ok(Self { inner: Arc::new(Inner { engine, shards, queries: AtomicU64::new(0), stats }) })
+    }
+
+    /// How many shards the store has.
+    pub fn shards(&self) -> usize {
+        self.inner.shards
+    }
+
+    /// The shard that a room or a user lives in.
+    pub fn shard_of(&self, id: &str) -> Shard {
+        shard_of(id, self.inner.shards)
+    }
+
+    /// Whether other nodes may write to the store too.
+    pub fn is_shared(&self) -> bool {
+        matches!(self.inner.engine, Engine::Postgres(_))
     }
 
     /// Rows that `sql` finds, each read by `map`.
@@ -119,19 +108,14 @@ impl Db {
         params: Vec<Value>,
         map: fn(&Row<'_>) -> Result<T>,
     ) -> Result<Vec<T>> {
-        self.inner.queries.fetch_add(1, Ordering::Relaxed);
-        let permit = self.inner.permits.clone().acquire_owned().await.map_err(|_| Error::Closed)?;
-        let inner = self.inner.clone();
-        let work = move || {
-            // Held to the end of the query, also when nobody waits for it any more.
-            let _permit = permit;
-            let connection = inner.readers.lock().pop();
-            let connection = connection.map_or_else(|| connect(&inner.path, OpenFlags::SQLITE_OPEN_READ_ONLY), Ok)?;
-            let rows = select(&connection, sql, &params, map);
-            inner.readers.lock().push(connection);
-            rows
-        };
-        tokio::task::spawn_blocking(work).await.map_err(|_| Error::Closed)?
+        self.inner.queries.fetch_add(1, Relaxed);
+        if params.iter().any(Value::is_unstorable) {
+            return Err(Error::Unstorable);
+        }
+        match &self.inner.engine {
+            Engine::Sqlite(engine) => engine.query(sql, params, map).await,
+            Engine::Postgres(engine) => engine.query(sql, &params, map).await,
+        }
     }
 
     /// The first row that `sql` finds, if any.
@@ -144,90 +128,76 @@ impl Db {
         Ok(self.query(sql, params, map).await?.into_iter().next())
     }
 
-    /// Runs the statements in one transaction, all or none, and says how many rows each changed. Durable on return.
-    pub async fn write(&self, statements: Vec<Stmt>) -> Result<Vec<usize>> {
-        let (reply, answer) = oneshot::channel();
-        self.submit(Job::Write { statements, reply }, answer).await
+    /// Runs the statements in one transaction, all or none, in turn with everything else that is written in the shard,
+    /// and says how many rows each changed. Durable on return.
+    pub async fn write(&self, shard: Shard, statements: Vec<Stmt>) -> Result<Vec<usize>> {
+        if statements.iter().flat_map(|statement| &statement.params).any(Value::is_unstorable) {
+            return Err(Error::Unstorable);
+        }
+        match &self.inner.engine {
+            Engine::Sqlite(engine) => engine.write(statements).await,
+            Engine::Postgres(engine) => engine.write(shard, statements).await,
+        }
     }
 
-    /// Appends to the log of the commit's shard. Durable, and seen by the follower, on return.
+    /// Runs a statement that can be run at any time and by several nodes at once, such as the removal of old rows.
+    pub async fn tidy(&self, statement: Stmt) -> Result<()> {
+        match &self.inner.engine {
+            Engine::Sqlite(engine) => engine.write(vec![statement]).await.map(drop),
+            Engine::Postgres(engine) => engine.execute(statement).await,
+        }
+    }
+
+    /// Appends to the log of the commit's shard. Durable, and told to the follower, on return.
     pub async fn commit(&self, commit: Commit) -> Result<Outcome> {
-        let (reply, answer) = oneshot::channel();
-        self.submit(Job::Commit { commit: Box::new(commit), reply }, answer).await
+        if commit.writes.iter().flat_map(|statement| &statement.params).any(Value::is_unstorable) {
+            return Err(Error::Unstorable);
+        }
+        match &self.inner.engine {
+            Engine::Sqlite(engine) => engine.commit(commit).await,
+            Engine::Postgres(engine) => engine.commit(commit).await,
+        }
     }
 
-    /// The head position of each shard, by shard.
-    pub async fn heads(&self) -> Result<Vec<i64>> {
-        self.query("select head from shard order by shard", Vec::new(), |row| row.get(0)).await
+    /// The end of each shard's log, by shard, with everything in it that was acknowledged before the call.
+    pub async fn heads(&self) -> Result<Vec<Head>> {
+        let sql = "select epoch, head from shard order by shard";
+        self.query(sql, Vec::new(), |row| Ok(Head { epoch: row.get(0)?, pos: row.get(1)? })).await
     }
 
-    /// Calls `follower` with every record committed from now on, in order; returns the head position of each shard
-    /// at that moment, by shard.
-    pub async fn follow(&self, follower: Follower) -> Result<Vec<i64>> {
-        let (reply, answer) = oneshot::channel();
-        self.submit(Job::Follow { follower, reply }, answer).await
+    /// Tells `follower` of every commit of this node from now on; returns the end of each shard's log at that moment.
+    pub async fn follow(&self, follower: Follower) -> Result<Vec<Head>> {
+        match &self.inner.engine {
+            Engine::Sqlite(engine) => engine.follow(follower).await,
+            Engine::Postgres(engine) => {
+                engine.follow(follower);
+                self.heads().await
+            }
+        }
+    }
+
+    /// Begins a new epoch in every shard, as after a restore from a backup: what clients know beyond it counts for
+    /// nothing, and no old token can skip what comes.
+    pub async fn bump_epoch(&self) -> Result<()> {
+        const GAP: i64 = 1 << 32;
+        self.tidy(Stmt::new("update shard set epoch = epoch + 1, head = head + $1", crate::params![GAP])).await
     }
 
     /// How many queries were run since the store was opened.
     pub fn queries(&self) -> u64 {
-        self.inner.queries.load(Ordering::Relaxed)
+        self.inner.queries.load(Relaxed)
     }
 
-    /// What the writer has done since the store was opened.
-    pub fn writer_stats(&self) -> writer::Snapshot {
+    /// What was written since the store was opened.
+    pub fn stats(&self) -> Snapshot {
         self.inner.stats.snapshot()
     }
 
-    /// Lets waiting writes finish, then closes the writer. Later writes fail with [`Error::Closed`].
+    /// Lets waiting writes finish, then closes the store for writing. Later writes fail with [`Error::Closed`].
     pub async fn close(&self) {
-        let (reply, answer) = oneshot::channel();
-        if self.inner.jobs.send(Job::Close { reply }).await.is_ok() {
-            answer.await.ok();
+        match &self.inner.engine {
+            Engine::Sqlite(engine) => engine.close().await,
+            Engine::Postgres(engine) => engine.close().await,
         }
-        let thread = self.inner.thread.lock().take();
-        if let Some(thread) = thread {
-            tokio::task::spawn_blocking(move || thread.join().ok()).await.ok();
-        }
-        // Not when the last clone goes: a request that is still being answered must not keep the next process out.
-        self.inner.lock.lock().take();
     }
-
-    async fn submit<T>(&self, job: Job, answer: oneshot::Receiver<Result<T>>) -> Result<T> {
-        self.inner.jobs.try_send(job).map_err(|e| match e {
-            mpsc::error::TrySendError::Full(_) => Error::Overloaded,
-            mpsc::error::TrySendError::Closed(_) => Error::Closed,
-        })?;
-        tokio::time::timeout(WRITE_TIMEOUT, answer).await.map_err(|_| Error::Closed)?.map_err(|_| Error::Closed)?
-    }
-}
-
-fn lock(dir: &Path) -> Result<std::fs::File> {
-    let refused = |what: String| Error::Refused(what);
-    std::fs::create_dir_all(dir).map_err(|e| refused(format!("cannot create {}: {e}", dir.display())))?;
-    let path = dir.join("chatbook.lock");
-    let file = std::fs::File::create(&path).map_err(|e| refused(format!("cannot open {}: {e}", path.display())))?;
-    file.try_lock().map_err(|_| refused(format!("{} is in use by another chatbook process", dir.display())))?;
-    Ok(file)
-}
-
-fn connect(path: &Path, flags: OpenFlags) -> Result<Connection> {
-    let connection = Connection::open_with_flags(path, flags)?;
-    connection.execute_batch(dialect::SQLITE_PRAGMAS)?;
-    connection.set_prepared_statement_cache_capacity(256);
-    Ok(connection)
-}
-
-fn select<T>(
-    connection: &Connection,
-    sql: &'static str,
-    params: &[Value],
-    map: fn(&Row<'_>) -> Result<T>,
-) -> Result<Vec<T>> {
-    let mut statement = connection.prepare_cached(dialect::sqlite(sql))?;
-    let mut rows = statement.query(rusqlite::params_from_iter(params))?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        found.push(map(&Row(row))?);
-    }
-    Ok(found)
 }

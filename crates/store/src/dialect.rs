@@ -19,6 +19,14 @@ pub(crate) fn sqlite(sql: &'static str) -> &'static str {
     TRANSLATED.write().entry(key).or_insert_with(|| Box::leak(sql.replace('$', "?").into_boxed_str()))
 }
 
+/// The schema, step by step: its version is how many have run. A step is never edited after it has shipped.
+pub(crate) const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_log_rooms_accounts.sql")];
+
+/// Turns a migration of this crate into PostgreSQL's. Text is compared byte by byte, as in SQLite.
+pub(crate) fn postgres_migration(sql: &str) -> String {
+    sql.replace(") clustered;", ");").replace(" text", " text collate \"C\"")
+}
+
 /// Turns a migration of this crate into SQLite's.
 pub(crate) fn sqlite_migration(sql: &str) -> String {
     sql.replace(") clustered;", ") without rowid;")

@@ -20,6 +20,12 @@ pub enum Error {
     /// Too many writes wait for the disk; the caller should ask its client to come back later.
     #[error("too many writes are waiting")]
     Overloaded,
+    /// The database cannot be reached, or did not answer in time. A command's outcome is unknown.
+    #[error("the database cannot be reached")]
+    Unavailable,
+    /// A text has a NUL character, which cannot be stored.
+    #[error("a text with a NUL character cannot be stored")]
+    Unstorable,
     /// The store was closed while the command waited. Its outcome is unknown.
     #[error("the store is closing")]
     Closed,

@@ -92,12 +92,12 @@ pub fn redact(shard: Shard, room_id: &str, seq: i64, json: &str) -> Stmt {
     .expect(1)
 }
 
-/// Removes transaction ids that do not count any more at `now` (milliseconds), at most a few thousand at a time.
+/// Removes transaction ids that do not count any more at `now` (milliseconds, on any node's clock), at most a few thousand at a time.
 pub fn expire_txns(now: i64) -> Stmt {
     Stmt::new(
         "delete from txn where (shard, day, user_id, key) in
          (select shard, day, user_id, key from txn where shard in (select shard from shard) and day < $1 limit 5000)",
-        params![now / DAY_MS - 1],
+        params![now / DAY_MS - 2],
     )
 }
 

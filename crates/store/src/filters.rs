@@ -16,7 +16,7 @@ pub async fn put(db: &Db, user_id: &str, filter_id: &str, json: &str, max: i64) 
          on conflict (user_id, filter_id) do update set json = excluded.json",
         params![user_id, filter_id, json, max],
     );
-    match db.write(vec![insert.expect(1)]).await {
+    match db.write(db.shard_of(user_id), vec![insert.expect(1)]).await {
         Ok(_) => Ok(true),
         Err(Error::Expectation(_)) => Ok(false),
         Err(error) => Err(error),

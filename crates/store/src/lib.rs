@@ -4,7 +4,6 @@
 
 pub mod account_data;
 pub mod accounts;
-mod append;
 mod db;
 mod dialect;
 pub mod directory;
@@ -14,17 +13,19 @@ pub mod filters;
 pub mod identity;
 pub mod log;
 pub mod media;
-mod migrations;
+pub mod nodes;
+pub mod postgres;
 pub mod profiles;
 pub mod receipts;
 pub mod replay;
 pub mod rooms;
 pub mod to_device;
 pub mod user_rooms;
+mod sqlite;
+mod stats;
 mod value;
-mod writer;
 
 pub use db::{Db, Follower, Stmt};
 pub use error::{Error, Result};
-pub use value::{FromColumn, Row, Value};
-pub use writer::Snapshot as WriterStats;
+pub use stats::{APPEND_BUCKETS_US, Snapshot as Stats};
+pub use value::{Column, FromColumn, Row, Value};

@@ -17,6 +17,15 @@ pub(crate) const DAY_MS: i64 = 86_400_000;
 /// The number of a shard.
 pub type Shard = i64;
 
+/// The shard that a room or a user lives in, among `shards`: FNV-1a of the id. Never changes once a store is made.
+pub fn shard_of(id: &str, shards: usize) -> Shard {
+    let hash = id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    // The low bits of FNV depend on the low bits of the input only.
+    ((hash ^ (hash >> 32)) % shards.max(1) as u64) as Shard
+}
+
 /// An event of a room as it is stored. `json` is what clients get, byte for byte.
 #[derive(Debug, Clone)]
 pub struct Event {
@@ -131,8 +140,35 @@ pub struct Commit {
     pub room: Option<RoomPart>,
     /// What else the tails must hear of.
     pub changes: Vec<Change>,
-    /// Projections that change with it.
+    /// Receipts that move with it.
+    pub receipts: Vec<NewReceipt>,
+    /// Who is mentioned in its events.
+    pub mentions: Vec<Mention>,
+    /// Other projections that change with it.
     pub writes: Vec<Stmt>,
+}
+
+/// A receipt to set, unless a later event has one already.
+#[derive(Debug, Clone)]
+pub enum NewReceipt {
+    /// For an event of the log.
+    Read(Receipt),
+    /// The sender of the commit's n-th event has read up to it.
+    Own {
+        /// Who.
+        user_id: Arc<str>,
+        /// Which of the commit's events, counted from 0.
+        n: usize,
+    },
+}
+
+/// The commit's n-th event mentions somebody. `@room` stands for everyone.
+#[derive(Debug, Clone)]
+pub struct Mention {
+    /// Who.
+    pub user_id: Arc<str>,
+    /// Which of the commit's events, counted from 0.
+    pub n: usize,
 }
 
 /// A change that is no event. Those that concern a user belong in the user's shard.
@@ -182,6 +218,27 @@ pub enum Change {
         /// The device.
         device_id: Arc<str>,
     },
+    /// All of a user's devices are gone but one (no device has an empty id).
+    OthersGone {
+        /// The user.
+        user_id: Arc<str>,
+        /// The one that stays.
+        device_id: Arc<str>,
+    },
+    /// An access token was replaced by a refreshed one.
+    TokenGone {
+        /// The user.
+        user_id: Arc<str>,
+        /// The SHA-256 of the token, in hexadecimal digits.
+        token_hash: String,
+    },
+    /// Everything that a user, now gone, has said was erased.
+    Erased {
+        /// The user.
+        user_id: Arc<str>,
+        /// When, milliseconds.
+        ts: i64,
+    },
 }
 
 impl Change {
@@ -190,7 +247,13 @@ impl Change {
         match self {
             Self::Redacted { room_id, .. } => Some(room_id),
             Self::Receipt(receipt) => Some(&receipt.room_id),
-            Self::AccountData { .. } | Self::ToDevice { .. } | Self::Forgotten { .. } | Self::DeviceGone { .. } => None,
+            Self::AccountData { .. }
+            | Self::ToDevice { .. }
+            | Self::Forgotten { .. }
+            | Self::DeviceGone { .. }
+            | Self::OthersGone { .. }
+            | Self::TokenGone { .. }
+            | Self::Erased { .. } => None,
         }
     }
 
@@ -200,7 +263,10 @@ impl Change {
             Self::AccountData { user_id, .. }
             | Self::ToDevice { user_id, .. }
             | Self::Forgotten { user_id, .. }
-            | Self::DeviceGone { user_id, .. } => Some(user_id),
+            | Self::DeviceGone { user_id, .. }
+            | Self::OthersGone { user_id, .. }
+            | Self::TokenGone { user_id, .. }
+            | Self::Erased { user_id, .. } => Some(user_id),
             Self::Redacted { .. } | Self::Receipt(_) => None,
         }
     }
@@ -238,6 +304,27 @@ pub struct Record {
     pub events: Vec<Arc<Event>>,
     /// The other changes.
     pub changes: Vec<Change>,
+}
+
+/// What a follower is told of: commits of one shard, in the order of its log.
+#[derive(Debug, Clone)]
+pub struct Committed {
+    /// The shard's epoch.
+    pub epoch: i64,
+    /// The records.
+    pub records: Vec<Arc<Record>>,
+    /// The head of every shard, by shard, at a moment before these were committed: what they may refer to. Empty where
+    /// there is one shard only.
+    pub heads: Vec<i64>,
+}
+
+/// The end of a shard's log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// Raised when the log was cut off somewhere (a restore, a failover): earlier positions mean nothing any more.
+    pub epoch: i64,
+    /// The position of the newest commit.
+    pub pos: i64,
 }
 
 /// What became of a commit.

@@ -44,7 +44,7 @@ pub async fn insert(db: &Db, row: &MediaRow, max: i64) -> Result<bool> {
          where $3 = 0 or (select count(*) from media
            where user_id = $2 and reserved = 1 and expires_ts > $4) < $6";
     let params = params![&row.media_id, &row.user_id, row.reserved, row.created_ts, row.expires_ts, max];
-    match db.write(vec![Stmt::new(sql, params).expect(1)]).await {
+    match db.write(db.shard_of(&row.user_id), vec![Stmt::new(sql, params).expect(1)]).await {
         Ok(_) => Ok(true),
         Err(Error::Expectation(_)) => Ok(false),
         Err(error) => Err(error),
@@ -57,7 +57,7 @@ pub async fn finish(db: &Db, media_id: &str, content: &Content, now: i64) -> Res
          where media_id = $1 and object is null and expires_ts > $6";
     let Content { object, size, content_type, filename } = content;
     let params = params![media_id, object, *size, content_type, filename.as_deref(), now];
-    match db.write(vec![Stmt::new(sql, params).expect(1)]).await {
+    match db.write(db.shard_of(media_id), vec![Stmt::new(sql, params).expect(1)]).await {
         Ok(_) => Ok(true),
         Err(Error::Expectation(_)) => Ok(false),
         Err(error) => Err(error),
@@ -86,7 +86,7 @@ pub async fn expired(db: &Db, now: i64) -> Result<Vec<String>> {
 /// Forgets a file that has no content.
 pub async fn forget(db: &Db, media_id: &str) -> Result<()> {
     let sql = "delete from media where media_id = $1 and object is null";
-    db.write(vec![Stmt::new(sql, params![media_id])]).await.map(drop)
+    db.write(db.shard_of(media_id), vec![Stmt::new(sql, params![media_id])]).await.map(drop)
 }
 
 fn read(row: &Row<'_>) -> Result<MediaRow> {

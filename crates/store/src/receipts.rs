@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     db::{Db, Stmt},
     error::Result,
-    log::{Receipt, Shard},
+    log::{Event, Mention, NewReceipt, Receipt, Shard},
     params,
     value::Value,
 };
@@ -32,29 +32,18 @@ pub async fn of_room(db: &Db, shard: Shard, room_id: &str) -> Result<Vec<(Receip
     .await
 }
 
-/// Sets a receipt, unless a later event has one already.
-pub fn put(shard: Shard, receipt: &Receipt) -> Stmt {
-    Stmt::new(
-        PUT,
-        params![
-            shard,
-            &receipt.room_id,
-            &receipt.user_id,
-            &receipt.kind,
-            &receipt.thread,
-            &receipt.event_id,
-            receipt.seq,
-            receipt.count,
-            Value::Pos,
-            receipt.ts
-        ],
-    )
-}
-
-/// Who sends the commit's n-th event has read up to it.
-pub fn put_own(shard: Shard, room_id: &str, user_id: &str, event_id: &str, n: usize, ts: i64) -> Stmt {
-    let params = params![shard, room_id, user_id, "own", "", event_id, Value::Seq(n), Value::Count(n), Value::Pos, ts];
-    Stmt::new(PUT, params)
+/// Sets the receipts of a commit whose events are numbered.
+pub(crate) fn put(shard: Shard, receipt: &NewReceipt, room: &str, events: &[Arc<Event>]) -> Option<Stmt> {
+    let params = match receipt {
+        NewReceipt::Read(Receipt { room_id, user_id, kind, thread, event_id, seq, count, ts }) => {
+            params![shard, room_id, user_id, kind, thread, event_id, *seq, *count, Value::Pos, *ts]
+        }
+        NewReceipt::Own { user_id, n } => {
+            let event = events.get(*n)?;
+            params![shard, room, user_id, "own", "", &event.event_id, event.seq, event.count, Value::Pos, event.ts]
+        }
+    };
+    Some(Stmt::new(PUT, params))
 }
 
 const PUT: &str = "
@@ -74,11 +63,10 @@ pub async fn mentions(db: &Db, shard: Shard, room_id: &str) -> Result<Vec<(Arc<s
     .await
 }
 
-/// The commit's n-th event mentions the user.
-pub fn mention(shard: Shard, room_id: &str, user_id: &str, n: usize) -> Stmt {
+pub(crate) fn mention(shard: Shard, mention: &Mention, room: &str) -> Stmt {
     Stmt::new(
         "insert into mention (shard, room_id, user_id, seq) values ($1, $2, $3, $4) on conflict do nothing",
-        params![shard, room_id, user_id, Value::Seq(n)],
+        params![shard, room, &mention.user_id, Value::Seq(mention.n)],
     )
 }
 

@@ -47,12 +47,17 @@ pub async fn count(db: &Db, shard: Shard, user_id: &str, membership: &str) -> Re
     Ok(count.unwrap_or(0))
 }
 
-/// The user's rooms that changed after a position. `room_shard` is the shard of the rooms.
-pub async fn changed_since(db: &Db, user_id: &str, room_shard: Shard, pos: i64) -> Result<Vec<Arc<str>>> {
+/// Of the user's rooms in `room_shard`, those that changed after a position. `shard` is the user's.
+pub async fn changed_since(
+    db: &Db,
+    (shard, user_id): (Shard, &str),
+    room_shard: Shard,
+    pos: i64,
+) -> Result<Vec<Arc<str>>> {
     db.query(
         "select r.room_id from user_room u join room r on r.room_id = u.room_id
-         where u.user_id = $1 and r.shard = $2 and r.pos > $3",
-        params![user_id, room_shard, pos],
+         where u.shard = $1 and u.user_id = $2 and r.shard = $3 and r.pos > $4",
+        params![shard, user_id, room_shard, pos],
         |row| row.get(0),
     )
     .await

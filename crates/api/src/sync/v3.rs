@@ -44,13 +44,13 @@ pub(crate) async fn sync(
 ) -> ApiResult<Response> {
     let Parameters { filter, since, full_state, set_presence, timeout } = parameters;
     let request = request(&chat, &session, since.as_deref(), filter.as_deref(), full_state).await?;
-    let follower = Follower::new(Arc::clone(&chat), &session).await?;
+    let waits = timeout > 0 && request.since.is_some() && !full_state;
+    let follower = Follower::new(Arc::clone(&chat), &session, !waits).await?;
     if let Some(since) = &request.since {
         follower.acknowledge(&session.device_id, since).await?;
     }
     follower.seen(set_presence);
     let deadline = tokio::time::Instant::now() + Duration::from_millis(timeout.min(MAX_TIMEOUT_MS));
-    let waits = timeout > 0 && request.since.is_some() && !full_state;
     let mut expired = std::pin::pin!(chat::sessions::expired(&chat, &session));
     let mut shutdown = chat.shutdown.subscribe();
     loop {

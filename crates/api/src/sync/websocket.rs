@@ -149,7 +149,7 @@ enum End {
 async fn run(chat: App, mut socket: WebSocket, request: changes::Request, presence: Option<presence::State>) {
     // Held until the goodbye is sent: the server waits for it before it ends.
     let _open = chat.shutdown.subscribe();
-    let follower = match changes::Follower::new(Arc::clone(&chat), &request.session).await {
+    let follower = match changes::Follower::new(Arc::clone(&chat), &request.session, true).await {
         Ok(follower) => follower,
         Err(chat::Error::Store(_)) => {
             return end(socket, close::GOING_AWAY, "the server cannot read your data").await;

@@ -34,7 +34,7 @@ pub async fn change_password(chat: &Chat, session: &Session, body: PasswordChang
         true => Gone::AllBut(&session.device_id),
         false => Gone::These(&[]),
     };
-    devices::remove(chat, &session.user_id, gone, vec![write]).await?;
+    devices::remove(chat, &session.user_id, gone, vec![write], Vec::new()).await?;
     uia::finish(chat, &authorized);
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ruma::UserId;
 use serde::Deserialize;
-use store::accounts::users;
+use store::{accounts::users, log::Change};
 
 use crate::{
     Chat, Error, Result,
@@ -35,13 +35,12 @@ pub async fn deactivate(chat: &Arc<Chat>, session: &Session, body: Deactivation)
     let closing = tokio::spawn(async move {
         let mut writes = vec![users::deactivate(user_id.as_str())];
         let now = chat.env.now();
+        let mut changes = Vec::new();
         if body.erase {
             writes.extend(users::erase(chat.user_shard(user_id.as_str()), user_id.as_str(), now));
+            changes.push(Change::Erased { user_id: user_id.as_str().into(), ts: now });
         }
-        devices::remove(&chat, &user_id, Gone::All, writes).await?;
-        if body.erase {
-            chat.erased.insert(user_id.as_str(), now);
-        }
+        devices::remove(&chat, &user_id, Gone::All, writes, changes).await?;
         uia::finish(&chat, &authorized);
         leave_rooms(&chat, &user_id).await;
         Ok(())

@@ -59,12 +59,12 @@ pub async fn login(chat: &Chat, body: Login, address: &str) -> Result<SignedIn> 
     // Connections that the device's earlier tokens opened have to hear that these are gone.
     let known = named_device && devices::get(&chat.db, user_id.as_str(), &device_id).await?.is_some();
     let written = match known {
-        false => chat.db.write(writes).await.map(drop),
+        false => chat.db.write(chat.user_shard(user_id.as_str()), writes).await.map(drop),
         true => {
             let change = Change::DeviceGone { user_id: user_id.as_str().into(), device_id: device_id.as_str().into() };
             let (shard, ts) = (chat.user_shard(user_id.as_str()), session.now);
             let commit = Commit { shard, ts, changes: vec![change], writes, ..Commit::default() };
-            chat.db.commit(commit).await.map(drop)
+            chat.commit(commit).await.map(drop)
         }
     };
     match written {

@@ -2,7 +2,10 @@
 
 use ruma::{OwnedUserId, UserId};
 use serde::Deserialize;
-use store::accounts::{devices, registration_tokens, sessions as session_rows, users};
+use store::{
+    accounts::{devices, registration_tokens, sessions as session_rows, users},
+    log::Shard,
+};
 
 use super::{SignedIn, device_id, device_name};
 use crate::{
@@ -12,6 +15,9 @@ use crate::{
     uia::{self, AuthData, Operation, Stage},
     user_directory,
 };
+
+/// All registrations come one after the other, so that there is one first account.
+const REGISTRATIONS: Shard = 0;
 
 /// The body of a registration.
 #[derive(Deserialize)]
@@ -77,7 +83,7 @@ pub async fn register(chat: &Chat, body: Registration, address: &str) -> Result<
         writes.push(session_rows::insert(&session));
     }
     writes.extend(authorized.registration_token.as_deref().map(|token| registration_tokens::take(token, now)));
-    match chat.db.write(writes).await {
+    match chat.db.write(REGISTRATIONS, writes).await {
         Err(store::Error::Expectation(0)) => return Err(in_use()),
         // Somebody else used the token up between the check and now: its session is worth nothing any more.
         Err(store::Error::Expectation(_)) => {

@@ -118,7 +118,7 @@ pub async fn create(chat: &Chat, session: &Session, new: NewRoom) -> Result<Arc<
     if new.visibility == Visibility::Public {
         commit.writes.push(directory::publish(&room_id, commit.ts));
     }
-    match chat.db.commit(commit).await {
+    match chat.commit(commit).await {
         Ok(_) => Ok(room_id),
         Err(store::Error::Expectation(index)) if index == alias_write => {
             Err(Error::matrix(400, "M_ROOM_IN_USE", "This address is taken: choose another one."))

@@ -63,7 +63,7 @@ pub async fn put_alias(chat: &Chat, session: &Session, alias: &str, room_id: &st
         return Err(send::not_in_room());
     }
     let write = directory::put_alias(alias, room_id, session.user_id.as_str(), chat.env.now());
-    match chat.db.write(vec![write]).await {
+    match chat.db.write(room.shard, vec![write]).await {
         Ok(_) => Ok(()),
         Err(store::Error::Expectation(_)) => {
             Err(Error::matrix(409, "M_UNKNOWN", "This address belongs to a room already: choose another one."))
@@ -84,7 +84,7 @@ pub async fn delete_alias(chat: &Chat, session: &Session, alias: &str) -> Result
     if !own && !may_change(chat, session, &row.room_id).await? {
         return Err(Error::forbidden("Only who made the address or runs the room may remove it."));
     }
-    match chat.db.write(vec![directory::delete_alias(alias)]).await {
+    match chat.db.write(chat.room_shard(&row.room_id), vec![directory::delete_alias(alias)]).await {
         Ok(_) => Ok(()),
         Err(store::Error::Expectation(_)) => Err(unknown()),
         Err(error) => Err(error.into()),
@@ -131,7 +131,7 @@ pub async fn set_public(chat: &Chat, session: &Session, room_id: &str, public: b
         return Err(Error::forbidden("You do not have permission to list this room."));
     }
     let write = if public { directory::publish(room_id, chat.env.now()) } else { directory::unpublish(room_id) };
-    chat.db.write(vec![write]).await?;
+    chat.db.write(chat.room_shard(room_id), vec![write]).await?;
     Ok(())
 }
 

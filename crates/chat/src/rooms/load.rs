@@ -28,6 +28,11 @@ impl Rooms {
         self.loaded.get(room_id).map(|room| room.clone())
     }
 
+    /// Drops all rooms.
+    pub(crate) fn clear(&self) {
+        self.loaded.clear();
+    }
+
     /// Drops rooms that nobody has asked for.
     pub(crate) fn evict(&self, now: i64) {
         self.loaded
@@ -36,8 +41,25 @@ impl Rooms {
 }
 
 impl Chat {
-    /// The room, if there is one.
+    /// The room, if there is one, with everything in it that was acknowledged before the call.
     pub async fn room(&self, room_id: &str) -> Result<Option<Arc<Room>>> {
+        self.fresh().await?;
+        self.known_room(room_id).await
+    }
+
+    /// The room, if the user is joined to it as far as this node knows, or else as far as any does.
+    pub(crate) async fn joined_room(&self, room_id: &str, user_id: &str) -> Result<Option<Arc<Room>>> {
+        let joined = |room: &Arc<Room>| room.is_joined(user_id);
+        match self.known_room(room_id).await?.filter(joined) {
+            Some(room) => Ok(Some(room)),
+            None if self.db.is_shared() => Ok(self.room(room_id).await?.filter(joined)),
+            None => Ok(None),
+        }
+    }
+
+    /// The room as this node knows it. Another may know more: what is decided on it is checked again by the commit, or
+    /// asked again before it is refused.
+    pub(crate) async fn known_room(&self, room_id: &str) -> Result<Option<Arc<Room>>> {
         if let Some(room) = self.rooms.peek(room_id) {
             room.touch(self.env.now());
             return Ok(Some(room));

@@ -142,7 +142,7 @@ pub async fn forget(chat: &Chat, session: &Session, room_id: &str) -> Result<()>
         changes: vec![Change::Forgotten { user_id, room_id: room_id.into() }],
         ..Commit::default()
     };
-    match chat.db.commit(commit).await {
+    match chat.commit(commit).await {
         Ok(_) => Ok(()),
         // Came back meanwhile.
         Err(store::Error::Expectation(_)) => Err(not_left()),

@@ -118,7 +118,7 @@ pub async fn history(chat: &Chat, session: &Session, room_id: &str, request: &Hi
             }
         }
     }
-    chat.erased.copies(&room, &view, &mut page.events)?;
+    chat.hub.erased.copies(&room, &view, &mut page.events)?;
     let at_creation = backward && at <= 1;
     page.end = (!ended && !at_creation).then(|| place(at));
     if request.filter.lazy_load_members {
@@ -167,7 +167,7 @@ pub async fn event(chat: &Chat, session: &Session, room_id: &str, event_id: &str
     let Ok((room, view)) = readable(chat, session, room_id).await else { return Err(unknown()) };
     let event = events::by_id(&chat.db, room.shard, room_id, event_id).await?;
     let mut event = event.filter(|event| view.sees(event.seq)).ok_or_else(unknown)?;
-    chat.erased.copies(&room, &view, std::slice::from_mut(&mut event))?;
+    chat.hub.erased.copies(&room, &view, std::slice::from_mut(&mut event))?;
     Ok(event)
 }
 

@@ -84,12 +84,12 @@ async fn redact(chat: &Chat, room_id: &str, sender: &UserId, event_id: &str, dra
             }
             commit
         };
-        match chat.db.commit(commit).await {
+        match chat.commit(commit).await {
             Ok(Outcome::Committed(record)) => {
                 return record.events.first().map(|e| e.event_id.clone()).ok_or_else(busy);
             }
             Ok(Outcome::Duplicate { event_id }) => return Ok(event_id.into()),
-            Err(store::Error::Stale) => {}
+            Err(store::Error::Stale) => chat.fresh().await?,
             Err(error) => return Err(error.into()),
         }
     }

@@ -6,8 +6,8 @@ use ruma::UserId;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use store::{
-    log::{Commit, Event, Guard, NewEvent, Outcome, RoomPart, TxnKey},
-    receipts, user_rooms,
+    log::{Commit, Event, Guard, Mention, NewEvent, NewReceipt, Outcome, RoomPart, TxnKey},
+    user_rooms,
 };
 
 use super::{
@@ -188,26 +188,47 @@ pub(crate) fn check(draft: &Draft) -> Result<()> {
 pub(crate) async fn send(chat: &Chat, room_id: &str, sender: &UserId, draft: &Draft) -> Result<Arc<str>> {
     check(draft)?;
     let mut turn = None;
+    let mut fresh = !chat.db.is_shared();
     for _ in 0..ATTEMPTS {
-        let room = chat.room(room_id).await?.ok_or_else(not_in_room)?;
+        // Decided on what this node knows: the commit checks it. Only a refusal has nothing to check it.
+        let Some(room) = chat.known_room(room_id).await? else {
+            chat.fresh().await?;
+            if chat.known_room(room_id).await?.is_some() {
+                continue;
+            }
+            return Err(not_in_room());
+        };
         // A state event repeats what it replaces, which must not be redacted before the copy can be found.
         let _replaces = if draft.state_key.is_some() { Some(room.redacting.read().await) } else { None };
         let commit = {
             let inner = room.inner.read();
-            let guards = decide(&inner, &room, sender, draft)?;
-            if let Some(event_id) = unchanged(&inner, sender, draft) {
-                return Ok(event_id);
+            match decide(&inner, &room, sender, draft) {
+                Ok(guards) => match unchanged(&inner, sender, draft) {
+                    Some(event_id) if fresh => return Ok(event_id),
+                    Some(_) => None,
+                    None => Some(prepare(chat, &room, &inner, sender, draft, guards)?),
+                },
+                Err(error) if fresh => return Err(error),
+                Err(_) => None,
             }
-            prepare(chat, &room, &inner, sender, draft, guards)?
         };
-        match chat.db.commit(commit).await {
+        let Some(commit) = commit else {
+            chat.fresh().await?;
+            fresh = true;
+            continue;
+        };
+        match chat.commit(commit).await {
             Ok(Outcome::Committed(record)) => {
                 return record.events.first().map(|e| e.event_id.clone()).ok_or_else(busy);
             }
             Ok(Outcome::Duplicate { event_id }) => return Ok(event_id.into()),
             // Who was overtaken once queues with the others, so that many changes at once all come through.
-            Err(store::Error::Stale) if turn.is_none() => turn = Some(room.turn.clone().lock_owned().await),
-            Err(store::Error::Stale) => {}
+            Err(store::Error::Stale) => {
+                if turn.is_none() {
+                    turn = Some(room.turn.clone().lock_owned().await);
+                }
+                chat.fresh().await?;
+            }
             Err(error) => return Err(error.into()),
         }
     }
@@ -283,17 +304,16 @@ pub(crate) fn project(
 ) {
     match &event.state_key {
         None => {
-            commit.writes.push(receipts::put_own(room.shard, &room.id, &event.sender, &event.event_id, n, event.ts));
-            for user_id in messages::mentions(&event.sender, content, inner) {
-                commit.writes.push(receipts::mention(room.shard, &room.id, &user_id, n));
-            }
+            commit.receipts.push(NewReceipt::Own { user_id: event.sender.clone(), n });
+            let mentioned = messages::mentions(&event.sender, content, inner).into_iter();
+            commit.mentions.extend(mentioned.map(|user_id| Mention { user_id, n }));
         }
         Some(user_id) if event.kind.as_ref() == "m.room.member" => {
             let membership = membership_in(content);
             if inner.membership(user_id) != Some(membership) {
                 commit.writes.push(user_rooms::put(chat.user_shard(user_id), user_id, &room.id, membership));
                 if membership == "join" {
-                    commit.writes.push(receipts::put_own(room.shard, &room.id, user_id, &event.event_id, n, event.ts));
+                    commit.receipts.push(NewReceipt::Own { user_id: user_id.clone(), n });
                 }
             }
         }

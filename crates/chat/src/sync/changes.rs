@@ -8,7 +8,7 @@ use std::{
 };
 
 use serde_json::value::{RawValue, to_raw_value};
-use store::{log::Event, to_device};
+use store::{log::Event, to_device, user_rooms::changed_since};
 
 use super::{
     position::{Stamp, Token},
@@ -84,8 +84,8 @@ struct Snapshot {
 
 /// What is new to the device since its token. Does not wait.
 pub async fn changes(chat: &Chat, user: &HotUser, request: &Request) -> Result<Changes> {
-    let until = chat.hub.cursors();
     let since = request.since.as_ref();
+    let until = reached(chat, user, since).await?;
     // A stamp counts only for the instance that gave it out; otherwise everything that is in no log is told again.
     let clock = since.map(|since| since.stamp).filter(|stamp| stamp.generation == user.generation).map(|s| s.clock);
     let snapshot = candidates(chat, user, since, clock, &until, request.full_state).await?;
@@ -117,6 +117,31 @@ pub async fn changes(chat: &Chat, user: &HotUser, request: &Request) -> Result<C
     answer.presence = presence_events(chat, user, &snapshot, clock, request).await?;
     to_device(chat, user, request, &mut answer).await?;
     Ok(answer)
+}
+
+/// How far the logs are known here, once that is as far as the client knows them from another node, and the user's own
+/// log as far as it was known when the others were: keys that were sent before a message come with it or before it.
+async fn reached(chat: &Chat, user: &HotUser, since: Option<&Token>) -> Result<Vec<i64>> {
+    if since.is_some_and(|since| since.shards.len() != chat.db.shards()) {
+        return Err(Error::invalid("`since` is not a token of this server: sync without it."));
+    }
+    if user.inner.lock().retired {
+        return Err(Error::Store(store::Error::Unavailable));
+    }
+    let cursors = chat.hub.cursors();
+    let behind = since.is_some_and(|since| since.shards.iter().zip(&cursors).any(|(since, cursor)| since > cursor));
+    if behind {
+        chat.fresh().await?;
+    }
+    let cursors = if behind { chat.hub.cursors() } else { cursors };
+    let own = chat.user_shard(&user.id);
+    let known = chat.hub.known(own);
+    if chat.hub.cursor(own) < known {
+        let patience = std::time::Duration::from_secs(5);
+        let unavailable = |_| Error::Store(store::Error::Unavailable);
+        tokio::time::timeout(patience, chat.hub.reached(own, known)).await.map_err(unavailable)?;
+    }
+    Ok(cursors)
 }
 
 fn position(shards: &[i64], shard: i64) -> i64 {
@@ -154,7 +179,7 @@ async fn candidates(
         let rooms = snapshot.rooms.iter().map(|(room, _)| room).filter(|room| chat.room_shard(room) == shard);
         match chat.hub.changed_since(shard, pos, rooms) {
             Some(rooms) => changed.extend(rooms),
-            None => changed.extend(store::user_rooms::changed_since(&chat.db, &user.id, shard, pos).await?),
+            None => changed.extend(changed_since(&chat.db, (chat.user_shard(&user.id), &user.id), shard, pos).await?),
         }
     }
     let changed: HashSet<Arc<str>> = changed.into_iter().collect();
@@ -334,7 +359,7 @@ pub async fn acknowledge(chat: &Chat, user: &HotUser, device_id: &str, token: &T
     }
     let shard = chat.user_shard(&user.id);
     let statement = to_device::acknowledge(shard, &user.id, device_id, token.to_device);
-    chat.db.write(vec![statement]).await?;
+    chat.db.write(shard, vec![statement]).await?;
     let mut inner = user.inner.lock();
     if inner.to_device.get(device_id).is_some_and(|newest| *newest <= token.to_device) {
         inner.to_device.remove(device_id);
@@ -351,12 +376,16 @@ pub struct Follower {
 }
 
 impl Follower {
-    /// Starts to follow.
+    /// Starts to follow. `at_once`: the first answer is given without waiting for news, and has everything that was
+    /// acknowledged before this call.
     ///
     /// # Errors
     /// As [`sessions::authenticate`], if the device was signed out meanwhile.
-    pub async fn new(chat: Arc<Chat>, session: &Session) -> Result<Self> {
-        let user = chat.hot_user(session.user_id.as_str()).await?;
+    pub async fn new(chat: Arc<Chat>, session: &Session, at_once: bool) -> Result<Self> {
+        if at_once {
+            chat.fresh().await?;
+        }
+        let user = chat.known_user(session.user_id.as_str()).await?;
         let started = user.inner.lock().clock;
         // A sign-out ends the session before it marks the user in memory: one that came before `started` is seen here.
         sessions::of_token(&chat, session.token_hash).await?;
@@ -380,7 +409,9 @@ impl Follower {
 
     /// Whether the device was signed out.
     pub fn is_gone(&self, device_id: &str) -> bool {
-        self.user.inner.lock().gone.get(device_id).is_some_and(|at| *at > self.started)
+        let inner = self.user.inner.lock();
+        let others = inner.others_gone.as_ref().filter(|(kept, _)| kept.as_ref() != device_id).map(|(_, at)| at);
+        inner.gone.get(device_id).into_iter().chain(others).any(|at| *at > self.started)
     }
 
     /// The user asks for news, as present as `state` says.

@@ -1,14 +1,12 @@
-//! The tail: follows each shard's log once for the whole node, keeps the recent window, feeds rooms and users in memory,
-//! wakes who waits.
+//! What a node knows of the logs: takes in each shard's records in order, feeds rooms and users in memory, wakes who waits.
 //!
 //! Order: a record reaches the rooms and users in memory first, then the cursor moves past it, then waiters are woken.
 //! So whoever reads the cursor and then a room sees all that the cursor promises.
 
 use std::{
-    collections::{HashMap, VecDeque},
     sync::{
         Arc,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
 };
 
@@ -16,22 +14,25 @@ use dashmap::DashMap;
 use parking_lot::Mutex;
 use store::{
     account_data,
-    log::{Change, Event, Record, Shard},
+    log::{Change, Committed, Event, Head, Record, Shard},
     to_device, user_rooms,
 };
+use tokio::sync::Notify;
 
-use super::user::{AccountData, HotUser, Tie, UserGuard};
+use super::{
+    tail::{Arrived, Tail, changed_rooms},
+    user::{AccountData, HotUser, Tie, UserGuard},
+};
 use crate::{
-    Chat, Result,
+    Chat, Result, erasure,
     rooms::{
         Rooms,
         room::{Room, membership_of},
     },
+    sessions,
     turns::Turns,
 };
 
-/// Records kept per shard.
-const WINDOW: usize = 16_384;
 /// A user that nobody used so long leaves the memory, milliseconds: more than a long-poll client pauses between two
 /// requests. Until then every message in the user's rooms costs a touch.
 const IDLE_MS: i64 = 60_000;
@@ -40,6 +41,16 @@ const IDLE_MS: i64 = 60_000;
 pub struct Hub {
     tails: Vec<Mutex<Tail>>,
     cursors: Vec<AtomicI64>,
+    /// The newest position that is known to exist in each shard.
+    known: Vec<AtomicI64>,
+    /// A shard has records that the node does not have.
+    pub(crate) behind: Notify,
+    /// A cursor has moved.
+    pub(crate) moved: Notify,
+    pub(crate) counts: Counts,
+    pub(crate) rooms: Arc<Rooms>,
+    sessions: Arc<sessions::Cache>,
+    pub(crate) erased: erasure::Erased,
     pub(crate) users: DashMap<Arc<str>, Arc<HotUser>>,
     /// The users in memory who are joined to a room.
     audience: DashMap<Arc<str>, Vec<Arc<HotUser>>>,
@@ -48,21 +59,39 @@ pub struct Hub {
     presence_limit: usize,
 }
 
-/// The recent end of a shard's log.
-struct Tail {
-    window: VecDeque<Arc<Record>>,
-    /// The last change in the window of each room in it.
-    rooms: HashMap<Arc<str>, i64>,
-    /// Records after this position are in the window.
-    from: i64,
+/// What the tails have done, for metrics.
+#[derive(Debug, Default)]
+pub struct Counts {
+    /// Records that came by themselves but not next in their order: something was lost or overtaken.
+    pub out_of_order: AtomicU64,
+    /// Records that had to be read from the log.
+    pub read: AtomicU64,
+    /// Reads of the log.
+    pub gap_reads: AtomicU64,
+    /// How often everything in memory was dropped: a new epoch, or a log that was cut off.
+    pub resets: AtomicU64,
+    /// Looks at the heads.
+    pub polls: AtomicU64,
 }
 
 impl Hub {
-    pub(crate) fn new(heads: &[i64], presence_limit: usize) -> Self {
-        let tail = |head: &i64| Mutex::new(Tail { window: VecDeque::new(), rooms: HashMap::new(), from: *head });
+    pub(crate) fn new(
+        heads: &[Head],
+        rooms: Arc<Rooms>,
+        sessions: Arc<sessions::Cache>,
+        erased: erasure::Erased,
+        presence_limit: usize,
+    ) -> Self {
         Self {
-            tails: heads.iter().map(tail).collect(),
-            cursors: heads.iter().map(|head| AtomicI64::new(*head)).collect(),
+            tails: heads.iter().map(|head| Mutex::new(Tail::new(*head))).collect(),
+            cursors: heads.iter().map(|head| AtomicI64::new(head.pos)).collect(),
+            known: heads.iter().map(|head| AtomicI64::new(head.pos)).collect(),
+            behind: Notify::new(),
+            moved: Notify::new(),
+            counts: Counts::default(),
+            rooms,
+            sessions,
+            erased,
             users: DashMap::new(),
             audience: DashMap::new(),
             loading: Turns::default(),
@@ -80,34 +109,153 @@ impl Hub {
         self.cursors.iter().map(|cursor| cursor.load(Ordering::Acquire)).collect()
     }
 
-    /// Takes in new records of one shard, in order. Called by the store.
-    pub(crate) fn follow(&self, rooms: &Rooms, records: &[Arc<Record>]) {
-        let mut woken: Vec<Arc<HotUser>> = Vec::new();
-        let mut changed: Vec<Arc<str>> = Vec::new();
-        for record in records {
-            let Some(tail) = self.tails.get(record.shard as usize) else { continue };
-            let mut tail = tail.lock();
-            changed.clear();
-            changed_rooms(record, &mut changed);
-            for room_id in &changed {
-                if let Some(room) = rooms.peek(room_id) {
-                    Self::apply_to_room(&room, record);
-                }
-                if let Some(audience) = self.audience.get(room_id) {
-                    for user in audience.iter() {
-                        user.inner.lock().touch(room_id, (record.shard, record.pos));
-                        woken.push(user.clone());
-                    }
-                }
-                tail.rooms.insert(room_id.clone(), record.pos);
+    /// The shard's epoch.
+    pub(crate) fn epoch(&self, shard: Shard) -> i64 {
+        self.tails.get(shard as usize).map_or(0, |tail| tail.lock().epoch)
+    }
+
+    /// The newest position that is known to exist in the shard.
+    pub(crate) fn known(&self, shard: Shard) -> i64 {
+        self.known.get(shard as usize).map_or(0, |known| known.load(Ordering::Acquire))
+    }
+
+    /// By how many commits the node is behind what it knows to exist, by shard.
+    pub fn lags(&self) -> Vec<i64> {
+        let lag = |(known, cursor): (&AtomicI64, &AtomicI64)| known.load(Ordering::Acquire) - cursor.load(Ordering::Acquire);
+        self.known.iter().zip(&self.cursors).map(lag).map(|lag| lag.max(0)).collect()
+    }
+
+    /// The shards whose cursor has yet to reach what is known to exist.
+    pub(crate) fn shards_behind(&self) -> Vec<Shard> {
+        let lags = self.lags().into_iter().enumerate();
+        lags.filter(|(_, lag)| *lag > 0).map(|(shard, _)| shard as Shard).collect()
+    }
+
+    /// Positions exist in the shards, up to these.
+    pub(crate) fn learn(&self, heads: &[i64]) {
+        let mut news = false;
+        for ((known, cursor), head) in self.known.iter().zip(&self.cursors).zip(heads) {
+            known.fetch_max(*head, Ordering::AcqRel);
+            news |= cursor.load(Ordering::Acquire) < *head;
+        }
+        if news {
+            self.behind.notify_one();
+        }
+    }
+
+    /// The ends of all logs as the database has them: [`Hub::learn`], and whether the node still follows the same logs.
+    pub(crate) fn learn_heads(&self, heads: &[Head]) {
+        for (shard, head) in heads.iter().enumerate() {
+            let replaced = self.tails.get(shard).is_some_and(|tail| tail.lock().epoch != head.epoch);
+            if replaced {
+                self.reset(shard as Shard, *head);
             }
-            self.apply_to_users(record, &mut woken);
-            tail.push(record.clone());
-            self.cursors[record.shard as usize].store(record.pos, Ordering::Release);
+        }
+        self.learn(&heads.iter().map(|head| head.pos).collect::<Vec<_>>());
+    }
+
+    /// Takes in records of one shard that were committed by this node, told by another, or read from the log: in the
+    /// order of the log, each once, whatever order they come in.
+    pub(crate) fn offer(&self, committed: &Committed) {
+        let Some(shard) = committed.records.first().map(|record| record.shard) else { return };
+        let Some(tail) = self.tails.get(shard as usize) else { return };
+        // Before anybody sees the records: who does must know how far the other shards had come.
+        self.learn(&committed.heads);
+        let mut woken: Vec<Arc<HotUser>> = Vec::new();
+        let gap = {
+            let mut tail = tail.lock();
+            if committed.epoch != tail.epoch {
+                // Of another history: the next look at the heads tells which one counts.
+                self.behind.notify_one();
+                return;
+            }
+            for record in &committed.records {
+                match tail.arrived(record) {
+                    Arrived::Next => self.take(&mut tail, record, &mut woken),
+                    Arrived::Early => drop(self.counts.out_of_order.fetch_add(1, Ordering::Relaxed)),
+                    Arrived::Known => {}
+                }
+            }
+            while let Some(record) = tail.next_early() {
+                self.take(&mut tail, &record, &mut woken);
+            }
+            tail.has_gap()
+        };
+        if gap {
+            let mut heads = self.cursors();
+            heads[shard as usize] = committed.records.last().map_or(0, |record| record.pos);
+            self.learn(&heads);
         }
         woken.sort_unstable_by_key(|user| Arc::as_ptr(user).addr());
         woken.dedup_by(|a, b| Arc::ptr_eq(a, b));
         woken.iter().for_each(|user| user.wake());
+        self.moved.notify_waiters();
+    }
+
+    /// The record that follows the cursor.
+    fn take(&self, tail: &mut Tail, record: &Arc<Record>, woken: &mut Vec<Arc<HotUser>>) {
+        let mut changed: Vec<Arc<str>> = Vec::new();
+        changed_rooms(record, &mut changed);
+        for room_id in &changed {
+            if let Some(room) = self.rooms.peek(room_id) {
+                Self::apply_to_room(&room, record);
+            }
+            if let Some(audience) = self.audience.get(room_id) {
+                for user in audience.iter() {
+                    user.inner.lock().touch(room_id, (record.shard, record.pos));
+                    woken.push(user.clone());
+                }
+            }
+        }
+        for change in &record.changes {
+            match change {
+                Change::DeviceGone { user_id, device_id } => self.sessions.forget_device(user_id, device_id),
+                Change::OthersGone { user_id, device_id } => self.sessions.forget_all_but(user_id, device_id),
+                Change::TokenGone { token_hash, .. } => self.sessions.forget_hex(token_hash),
+                Change::Erased { user_id, ts } => self.erased.insert(user_id, *ts),
+                _ => {}
+            }
+        }
+        self.apply_to_users(record, woken);
+        tail.push(record.clone(), &changed);
+        self.known[record.shard as usize].fetch_max(record.pos, Ordering::AcqRel);
+        self.cursors[record.shard as usize].store(record.pos, Ordering::Release);
+    }
+
+    /// The log goes on at `head` with nothing known of what came before: everything in memory is read anew, and
+    /// whoever follows a user has to begin again from a token.
+    pub(crate) fn reset(&self, shard: Shard, head: Head) {
+        let Some(tail) = self.tails.get(shard as usize) else { return };
+        self.counts.resets.fetch_add(1, Ordering::Relaxed);
+        tracing::warn!(name: "tail.reset", shard, epoch = head.epoch, pos = head.pos, "the log begins anew here");
+        {
+            let mut tail = tail.lock();
+            *tail = Tail::new(head);
+            self.known[shard as usize].store(head.pos, Ordering::Release);
+            self.cursors[shard as usize].store(head.pos, Ordering::Release);
+        }
+        self.rooms.clear();
+        self.sessions.clear();
+        self.audience.clear();
+        let users: Vec<_> = self.users.iter().map(|user| user.clone()).collect();
+        self.users.clear();
+        for user in users {
+            user.inner.lock().retired = true;
+            user.wake();
+        }
+        self.moved.notify_waiters();
+    }
+
+    /// Completes when the cursor has reached the position.
+    pub(crate) async fn reached(&self, shard: Shard, pos: i64) {
+        loop {
+            let mut moved = std::pin::pin!(self.moved.notified());
+            moved.as_mut().enable();
+            if self.cursor(shard) >= pos {
+                return;
+            }
+            moved.await;
+        }
     }
 
     pub(crate) fn apply_to_room(room: &Room, record: &Record) {
@@ -212,21 +360,17 @@ impl Hub {
     pub(crate) fn adopt(&self, shard: Shard, cursor: i64, adopt: impl FnOnce(&[Arc<Record>])) -> bool {
         let Some(tail) = self.tails.get(shard as usize) else { return false };
         let tail = tail.lock();
-        if cursor < tail.from {
-            return false;
-        }
-        adopt(&tail.since(cursor));
+        let Some(records) = tail.since(cursor) else { return false };
+        adopt(&records);
         true
     }
 
     /// [`Hub::adopt`] over all shards at once.
     fn adopt_all(&self, cursors: &[i64], adopt: impl FnOnce(&[Arc<Record>])) -> bool {
         let tails: Vec<_> = self.tails.iter().map(Mutex::lock).collect();
-        if tails.iter().zip(cursors).any(|(tail, cursor)| *cursor < tail.from) {
-            return false;
-        }
-        let records: Vec<_> = tails.iter().zip(cursors).flat_map(|(tail, cursor)| tail.since(*cursor)).collect();
-        adopt(&records);
+        let records: Option<Vec<_>> = tails.iter().zip(cursors).map(|(tail, cursor)| tail.since(*cursor)).collect();
+        let Some(records) = records else { return false };
+        adopt(&records.concat());
         true
     }
 
@@ -237,12 +381,7 @@ impl Hub {
         pos: i64,
         rooms: impl Iterator<Item = &'a Arc<str>>,
     ) -> Option<Vec<Arc<str>>> {
-        let tail = self.tails.get(shard as usize)?.lock();
-        if pos < tail.from {
-            return None;
-        }
-        let changed = |room: &&Arc<str>| tail.rooms.get(*room).is_some_and(|last| *last > pos);
-        Some(rooms.filter(changed).cloned().collect())
+        self.tails.get(shard as usize)?.lock().changed_since(pos, rooms)
     }
 
     /// Drops users that nobody has used for a while.
@@ -254,40 +393,6 @@ impl Hub {
                 let rooms: Vec<_> = user.inner.lock().rooms.keys().cloned().collect();
                 rooms.iter().for_each(|room_id| self.leave_audience(&user, room_id));
             }
-        }
-    }
-}
-
-impl Tail {
-    fn push(&mut self, record: Arc<Record>) {
-        self.window.push_back(record);
-        if self.window.len() > WINDOW
-            && let Some(dropped) = self.window.pop_front()
-        {
-            self.from = dropped.pos;
-            let mut rooms = Vec::new();
-            changed_rooms(&dropped, &mut rooms);
-            for room_id in rooms {
-                if self.rooms.get(&room_id).is_some_and(|last| *last <= dropped.pos) {
-                    self.rooms.remove(&room_id);
-                }
-            }
-        }
-    }
-
-    fn since(&self, cursor: i64) -> Vec<Arc<Record>> {
-        let start = self.window.partition_point(|record| record.pos <= cursor);
-        self.window.range(start..).cloned().collect()
-    }
-}
-
-/// The rooms in which a record changes something that their members see.
-fn changed_rooms(record: &Record, rooms: &mut Vec<Arc<str>>) {
-    let of_events = record.events.iter().map(|event| &event.room_id);
-    let of_changes = record.changes.iter().filter_map(Change::room_id);
-    for room_id in of_events.chain(of_changes) {
-        if !rooms.contains(room_id) {
-            rooms.push(room_id.clone());
         }
     }
 }
@@ -315,14 +420,24 @@ fn apply_to_user(user: &HotUser, at: (Shard, i64), change: &Change) {
             let clock = inner.tick();
             inner.gone.insert(device_id.clone(), clock);
         }
-        Change::Receipt(_) | Change::Redacted { .. } => return,
+        Change::OthersGone { device_id, .. } => {
+            let clock = inner.tick();
+            inner.others_gone = Some((device_id.clone(), clock));
+        }
+        Change::TokenGone { .. } | Change::Erased { .. } | Change::Receipt(_) | Change::Redacted { .. } => return,
     }
     inner.tick();
 }
 
 impl Chat {
-    /// The user in memory, loaded if need be.
+    /// The user in memory, loaded if need be, with everything that was acknowledged before the call.
     pub(crate) async fn hot_user(&self, user_id: &str) -> Result<UserGuard> {
+        self.fresh().await?;
+        self.known_user(user_id).await
+    }
+
+    /// The user as this node knows it.
+    pub(crate) async fn known_user(&self, user_id: &str) -> Result<UserGuard> {
         // Counted as used while the map's entry is held: between finding and counting it could be evicted.
         if let Some(user) = self.hub.users.get(user_id) {
             return Ok(UserGuard::new(user.clone(), self.env.now()));

@@ -1,7 +1,9 @@
 //! Following the logs and telling each device what is new to it.
 
 pub mod changes;
+pub(crate) mod follow;
 pub(crate) mod hub;
 pub mod position;
 pub mod room_changes;
+pub(crate) mod tail;
 pub(crate) mod user;

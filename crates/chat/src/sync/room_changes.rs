@@ -114,7 +114,7 @@ pub(crate) async fn joined(span: &Span<'_>, room: &Room) -> Result<JoinedRoom> {
             None => 0,
         };
         timeline.events.retain(|event| view.sees(event.seq) && event.seq > has);
-        span.chat.erased.copies(room, &view, &mut timeline.events)?;
+        span.chat.hub.erased.copies(room, &view, &mut timeline.events)?;
         if timeline.events.len() < before {
             timeline.first_seq = timeline.events.first().map_or(timeline.first_seq, |event| event.seq);
         }
@@ -156,7 +156,7 @@ pub(crate) async fn left(span: &Span<'_>, room: &Room) -> Result<LeftRoom> {
         event.pos == span.until && &*event.kind == "m.room.member" && event.state_key.as_ref() == Some(span.user_id)
     };
     timeline.events.retain(|event| view.sees(event.seq) || own_end(event));
-    span.chat.erased.copies(room, &view, &mut timeline.events)?;
+    span.chat.hub.erased.copies(room, &view, &mut timeline.events)?;
     timeline.first_seq = timeline.events.first().map_or(timeline.first_seq, |event| event.seq);
     let mut state = match view.until() {
         _ if since.is_some() && !span.full_state => state_gap(span, room, since.unwrap_or(0), &timeline).await?,

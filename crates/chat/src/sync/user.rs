@@ -66,6 +66,10 @@ pub(crate) struct Inner {
     pub(crate) typing: Marks,
     /// Devices that were signed out, by clock.
     pub(crate) gone: HashMap<Arc<str>, u64>,
+    /// When last all devices were signed out but this one.
+    pub(crate) others_gone: Option<(Arc<str>, u64)>,
+    /// No news reaches this instance any more: whoever follows it begins again.
+    pub(crate) retired: bool,
 }
 
 /// A room changed.
@@ -128,6 +132,8 @@ impl HotUser {
             presence: Marks::default(),
             typing: Marks::default(),
             gone: HashMap::new(),
+            others_gone: None,
+            retired: false,
         };
         Self {
             id,

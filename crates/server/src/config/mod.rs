@@ -32,6 +32,8 @@ pub struct Own {
     pub web: Web,
     /// Prometheus metrics.
     pub metrics: Metrics,
+    /// The database of a cluster.
+    pub postgres: store::postgres::Config,
 }
 
 impl std::ops::Deref for Settings {

@@ -1,4 +1,8 @@
 //! The store's suite, through its public door.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by failing")]
 
+mod engines;
+mod identity;
 mod log;
+mod postgres;
+mod sqlite;

@@ -7,12 +7,13 @@ use std::{
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::writer::{isolated, prepare};
 use crate::{
     db::Stmt,
     error::{Error, Result},
     log::{Commit, DAY_MS, Event, Guard, NewEvent, Outcome, Record, RoomPart, TxnKey},
+    receipts,
     value::Value,
-    writer::{isolated, prepare},
 };
 
 /// The last numbers of a room.
@@ -103,6 +104,11 @@ impl<'a> Appender<'a> {
         for event in &events {
             insert_event(self.connection, commit.shard, event)?;
         }
+        let room_id = commit.room.as_ref().map_or("", |room| room.room_id.as_ref());
+        let receipts = commit.receipts.iter().filter_map(|new| receipts::put(commit.shard, new, room_id, &events));
+        let mentions = commit.mentions.iter().map(|mention| receipts::mention(commit.shard, mention, room_id));
+        let common: Vec<_> = receipts.chain(mentions).collect();
+        execute_late(self.connection, &common, pos, &events)?;
         execute_late(self.connection, &commit.writes, pos, &events)?;
         let record = Arc::new(Record { shard: commit.shard, pos, events, changes: commit.changes.clone() });
         insert_log(self.connection, &record, commit.ts)?;
@@ -159,22 +165,20 @@ impl<'a> Appender<'a> {
     fn claim_txn(&self, commit: &Commit, txn: &TxnKey) -> Result<Option<String>> {
         let event_id = commit.room.as_ref().and_then(|room| room.events.first()).map_or("", |event| &event.event_id);
         let (day, key) = (commit.ts / DAY_MS, txn.digest());
-        let inserted = prepare(
+        let first: Option<String> = prepare(
             self.connection,
-            "insert into txn (shard, day, user_id, key, event_id) select $1, $2, $3, $4, $5
-             where not exists (select 1 from txn where shard = $1 and day = $6 and user_id = $3 and key = $4)
-             on conflict do nothing",
+            "select event_id from txn where shard = $1 and day in ($2 - 1, $2, $2 + 1) and user_id = $3 and key = $4",
         )?
-        .execute(params![commit.shard, day, txn.user_id.as_ref(), key, event_id, day - 1])?;
-        if inserted == 1 {
-            return Ok(None);
+        .query_row(params![commit.shard, day, txn.user_id.as_ref(), key], |row| row.get(0))
+        .optional()?;
+        if first.is_none() {
+            prepare(
+                self.connection,
+                "insert into txn (shard, day, user_id, key, event_id, pos) values ($1, $2, $3, $4, $5, 0)",
+            )?
+            .execute(params![commit.shard, day, txn.user_id.as_ref(), key, event_id])?;
         }
-        let first = prepare(
-            self.connection,
-            "select event_id from txn where shard = $1 and day in ($2, $5) and user_id = $3 and key = $4",
-        )?
-        .query_row(params![commit.shard, day, txn.user_id.as_ref(), key, day - 1], |row| row.get(0))?;
-        Ok(Some(first))
+        Ok(first)
     }
 }
 

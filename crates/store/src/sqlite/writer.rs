@@ -9,7 +9,7 @@ use std::{
     ops::ControlFlow,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::Ordering::Relaxed,
         mpsc::{Receiver, SyncSender},
     },
     time::Instant,
@@ -18,12 +18,13 @@ use std::{
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
+use super::append::{Appender, execute_all};
 use crate::{
-    append::{Appender, execute_all},
     db::{Follower, Stmt},
     dialect,
     error::{Error, Result},
-    log::{Commit, Outcome, Record},
+    log::{Commit, Committed, Head, Outcome, Record},
+    stats::Stats,
 };
 
 /// Commands in one transaction at most.
@@ -40,55 +41,14 @@ type Reply<T> = oneshot::Sender<Result<T>>;
 pub(crate) enum Job {
     Write { statements: Vec<Stmt>, reply: Reply<Vec<usize>> },
     Commit { commit: Box<Commit>, reply: Reply<Outcome> },
-    Follow { follower: Follower, reply: Reply<Vec<i64>> },
+    Follow { follower: Follower, reply: Reply<Vec<Head>> },
     Close { reply: Reply<()> },
-}
-
-/// Counters of the writer, for metrics.
-#[derive(Default)]
-pub(crate) struct Stats {
-    batches: AtomicU64,
-    commands: AtomicU64,
-    failed: AtomicU64,
-    busy_us: AtomicU64,
-    syncs: AtomicU64,
-    sync_us: AtomicU64,
-}
-
-/// [`Stats`] at one moment.
-#[derive(Debug, Clone, Copy)]
-pub struct Snapshot {
-    /// Transactions.
-    pub batches: u64,
-    /// Commands in them.
-    pub commands: u64,
-    /// Commands that failed.
-    pub failed: u64,
-    /// Microseconds spent in transactions.
-    pub busy_us: u64,
-    /// How often the disk was waited for.
-    pub syncs: u64,
-    /// Microseconds spent waiting for it.
-    pub sync_us: u64,
-}
-
-impl Stats {
-    pub(crate) fn snapshot(&self) -> Snapshot {
-        Snapshot {
-            batches: self.batches.load(Relaxed),
-            commands: self.commands.load(Relaxed),
-            failed: self.failed.load(Relaxed),
-            busy_us: self.busy_us.load(Relaxed),
-            syncs: self.syncs.load(Relaxed),
-            sync_us: self.sync_us.load(Relaxed),
-        }
-    }
 }
 
 /// What the writer hands over: written, but not yet on disk.
 enum Written {
     Batch { jobs: Vec<Job>, results: Vec<Result<Answer>>, records: Vec<Arc<Record>> },
-    Follow { follower: Follower, heads: Result<Vec<i64>>, reply: Reply<Vec<i64>> },
+    Follow { follower: Follower, heads: Result<Vec<Head>>, reply: Reply<Vec<Head>> },
     Closed { reply: Reply<()> },
 }
 
@@ -134,9 +94,9 @@ fn take(connection: &Connection, jobs: &mut Vec<Job>, written: &SyncSender<Writt
     ControlFlow::Continue(())
 }
 
-fn heads(connection: &Connection) -> Result<Vec<i64>> {
-    let mut statement = connection.prepare("select head from shard order by shard")?;
-    let heads = statement.query_map([], |row| row.get(0))?;
+fn heads(connection: &Connection) -> Result<Vec<Head>> {
+    let mut statement = connection.prepare("select epoch, head from shard order by shard")?;
+    let heads = statement.query_map([], |row| Ok(Head { epoch: row.get(0)?, pos: row.get(1)? }))?;
     Ok(heads.collect::<Result<_, _>>()?)
 }
 
@@ -145,10 +105,8 @@ fn run_batch(connection: &Connection, jobs: Vec<Job>, stats: &Stats, publish: &m
         return;
     }
     let started = Instant::now();
-    stats.batches.fetch_add(1, Relaxed);
-    stats.commands.fetch_add(jobs.len() as u64, Relaxed);
     let outcome = transact(connection, &jobs);
-    stats.busy_us.fetch_add(started.elapsed().as_micros() as u64, Relaxed);
+    stats.batch(jobs.len(), started.elapsed());
     match outcome {
         Ok((results, records)) => publish(Written::Batch { jobs, results, records }),
         // One command that the engine refuses must not take its neighbours with it: each gets its own transaction.
@@ -170,13 +128,14 @@ struct Publisher<'a> {
     sync: &'a Sync,
     stats: &'a Stats,
     follower: Option<Follower>,
+    epoch: i64,
     /// The disk failed to take what was written. What it has is unknown until the store is opened again.
     broken: bool,
 }
 
 impl<'a> Publisher<'a> {
     fn new(sync: &'a Sync, stats: &'a Stats) -> Self {
-        Self { sync, stats, follower: None, broken: false }
+        Self { sync, stats, follower: None, epoch: 0, broken: false }
     }
 
     fn run(mut self, written: &Receiver<Written>) {
@@ -200,17 +159,20 @@ impl<'a> Publisher<'a> {
     fn publish(&mut self, written: Written) {
         match written {
             Written::Batch { jobs, .. } if self.broken => {
-                jobs.into_iter().for_each(|job| finish(job, Err(Error::Closed), self.stats));
+                jobs.into_iter().for_each(|job| finish(job, Err(Error::Closed)));
             }
             Written::Batch { jobs, results, records } => {
-                if let Some(follower) = &mut self.follower {
-                    follower(&records);
+                if let Some(follower) = &self.follower
+                    && !records.is_empty()
+                {
+                    follower(&Committed { epoch: self.epoch, records, heads: Vec::new() });
                 }
-                jobs.into_iter().zip(results).for_each(|(job, result)| finish(job, result, self.stats));
+                jobs.into_iter().zip(results).for_each(|(job, result)| finish(job, result));
             }
             Written::Follow { follower, heads, reply } => {
-                if heads.is_ok() {
+                if let Ok(heads) = &heads {
                     self.follower = Some(follower);
+                    self.epoch = heads.first().map_or(0, |head| head.epoch);
                 }
                 reply.send(heads).ok();
             }
@@ -224,10 +186,7 @@ enum Answer {
     Commit(Outcome),
 }
 
-fn finish(job: Job, result: Result<Answer>, stats: &Stats) {
-    if result.is_err() {
-        stats.failed.fetch_add(1, Relaxed);
-    }
+fn finish(job: Job, result: Result<Answer>) {
     // A caller that went away does not need its answer.
     match job {
         Job::Write { reply, .. } => drop(reply.send(result.map(|answer| match answer {
@@ -325,8 +284,7 @@ mod tests {
         time::Duration,
     };
 
-    use super::*;
-    use crate::migrations;
+    use super::{super::migrations, *};
 
     /// A writer whose disk answers as `sync` says, and how many records its follower was told of.
     fn start(
@@ -338,8 +296,8 @@ mod tests {
         std::thread::spawn(move || run(&connection, queue, &sync, &Stats::default()));
         let followed = Arc::new(AtomicUsize::new(0));
         let counted = followed.clone();
-        let follower: Follower = Box::new(move |records| {
-            counted.fetch_add(records.len(), Relaxed);
+        let follower: Follower = Arc::new(move |committed| {
+            counted.fetch_add(committed.records.len(), Relaxed);
         });
         let (reply, _) = oneshot::channel();
         jobs.try_send(Job::Follow { follower, reply }).ok();

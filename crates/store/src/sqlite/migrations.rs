@@ -3,12 +3,10 @@
 use rusqlite::Connection;
 
 use crate::{
-    dialect,
+    dialect::{self, MIGRATIONS as STEPS},
     error::{Error, Result},
 };
 
-/// Each step's SQL, in order; the schema's version is how many have run.
-const STEPS: &[&str] = &[include_str!("../migrations/0001_log_rooms_accounts.sql")];
 
 pub(crate) fn run(connection: &mut Connection) -> Result<()> {
     let done: i64 = connection.query_row("pragma user_version", [], |row| row.get(0))?;

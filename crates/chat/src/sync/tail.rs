@@ -1,0 +1,176 @@
+//! The recent end of one shard's log, in order and without gaps: what came early waits until what is before it is here.
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    sync::Arc,
+};
+
+use store::log::{Change, Head, Record};
+
+/// Records kept.
+const WINDOW: usize = 16_384;
+/// Records that came early and are kept; later ones are read from the log when their turn comes.
+const EARLY: usize = 4_096;
+
+/// The recent end of a shard's log.
+pub(crate) struct Tail {
+    /// Positions of another epoch mean nothing here.
+    pub(crate) epoch: i64,
+    /// Everything up to here was taken in.
+    cursor: i64,
+    window: VecDeque<Arc<Record>>,
+    /// The last change in the window of each room in it.
+    rooms: HashMap<Arc<str>, i64>,
+    /// Records after this position are in the window.
+    from: i64,
+    early: BTreeMap<i64, Arc<Record>>,
+}
+
+/// What a record is to a tail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Arrived {
+    /// It follows the last one.
+    Next,
+    /// Something is missing before it.
+    Early,
+    /// It was taken in before.
+    Known,
+}
+
+impl Tail {
+    pub(crate) fn new(head: Head) -> Self {
+        Self {
+            epoch: head.epoch,
+            cursor: head.pos,
+            window: VecDeque::new(),
+            rooms: HashMap::new(),
+            from: head.pos,
+            early: BTreeMap::new(),
+        }
+    }
+
+    /// Says what the record is; keeps it if it came early. The next one is given to [`Tail::push`] by the caller.
+    pub(crate) fn arrived(&mut self, record: &Arc<Record>) -> Arrived {
+        if record.pos == self.cursor + 1 {
+            return Arrived::Next;
+        }
+        if record.pos <= self.cursor {
+            return Arrived::Known;
+        }
+        if self.early.len() < EARLY {
+            self.early.insert(record.pos, record.clone());
+        }
+        Arrived::Early
+    }
+
+    /// A record that came early and whose turn it is now.
+    pub(crate) fn next_early(&mut self) -> Option<Arc<Record>> {
+        while let Some(first) = self.early.first_entry() {
+            if *first.key() > self.cursor + 1 {
+                return None;
+            }
+            let record = first.remove();
+            if record.pos == self.cursor + 1 {
+                return Some(record);
+            }
+        }
+        None
+    }
+
+    /// Whether something is missing before a record that is here.
+    pub(crate) fn has_gap(&self) -> bool {
+        !self.early.is_empty()
+    }
+
+    /// Takes in the next record, which changed these rooms.
+    pub(crate) fn push(&mut self, record: Arc<Record>, changed: &[Arc<str>]) {
+        self.cursor = record.pos;
+        for room_id in changed {
+            self.rooms.insert(room_id.clone(), record.pos);
+        }
+        self.window.push_back(record);
+        if self.window.len() > WINDOW
+            && let Some(dropped) = self.window.pop_front()
+        {
+            self.from = dropped.pos;
+            let mut rooms = Vec::new();
+            changed_rooms(&dropped, &mut rooms);
+            for room_id in rooms {
+                if self.rooms.get(&room_id).is_some_and(|last| *last <= dropped.pos) {
+                    self.rooms.remove(&room_id);
+                }
+            }
+        }
+    }
+
+    /// The records after `pos`, unless they are not all in the window any more.
+    pub(crate) fn since(&self, pos: i64) -> Option<Vec<Arc<Record>>> {
+        let start = self.window.partition_point(|record| record.pos <= pos);
+        (pos >= self.from).then(|| self.window.range(start..).cloned().collect())
+    }
+
+    /// Of `rooms`, those that changed after `pos`; nothing if that is before the window.
+    pub(crate) fn changed_since<'a>(
+        &self,
+        pos: i64,
+        rooms: impl Iterator<Item = &'a Arc<str>>,
+    ) -> Option<Vec<Arc<str>>> {
+        let changed = |room: &&Arc<str>| self.rooms.get(*room).is_some_and(|last| *last > pos);
+        (pos >= self.from).then(|| rooms.filter(changed).cloned().collect())
+    }
+}
+
+/// The rooms in which a record changes something that their members see.
+pub(crate) fn changed_rooms(record: &Record, rooms: &mut Vec<Arc<str>>) {
+    let of_events = record.events.iter().map(|event| &event.room_id);
+    let of_changes = record.changes.iter().filter_map(Change::room_id);
+    for room_id in of_events.chain(of_changes) {
+        if !rooms.contains(room_id) {
+            rooms.push(room_id.clone());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(pos: i64) -> Arc<Record> {
+        Arc::new(Record { shard: 0, pos, events: Vec::new(), changes: Vec::new() })
+    }
+
+    /// Offers records by position, and says in which order they were taken in.
+    fn take(tail: &mut Tail, positions: &[i64]) -> Vec<i64> {
+        let mut taken = Vec::new();
+        for pos in positions {
+            if tail.arrived(&record(*pos)) == Arrived::Next {
+                tail.push(record(*pos), &[]);
+                taken.push(*pos);
+            }
+            while let Some(early) = tail.next_early() {
+                taken.push(early.pos);
+                tail.push(early, &[]);
+            }
+        }
+        taken
+    }
+
+    #[test]
+    fn records_are_taken_in_once_and_in_order_however_they_come() {
+        let mut tail = Tail::new(Head { epoch: 1, pos: 10 });
+        assert_eq!(take(&mut tail, &[12, 14, 9, 13]), [0; 0]);
+        assert!(tail.has_gap());
+        assert_eq!(take(&mut tail, &[11, 12, 11, 15]), [11, 12, 13, 14, 15]);
+        assert!(!tail.has_gap());
+        assert_eq!(take(&mut tail, &[15, 10, 1]), [0; 0]);
+    }
+
+    #[test]
+    fn what_is_before_the_window_is_said_to_be_unknown() {
+        let mut tail = Tail::new(Head { epoch: 1, pos: 10 });
+        take(&mut tail, &[11, 12]);
+        assert!(tail.since(9).is_none());
+        assert_eq!(tail.since(10).map(|records| records.len()), Some(2));
+        assert_eq!(tail.since(12).map(|records| records.len()), Some(0));
+    }
+}

@@ -1,0 +1,367 @@
+//! A batch of commands as the arrays that `commit_batch.sql` takes, and its answer as what became of each.
+
+use std::{collections::HashMap, fmt::Write, sync::Arc};
+
+use tokio_postgres::{Row, Statement, types::ToSql};
+
+use super::pool::Connection;
+use crate::{
+    db::Stmt,
+    error::{Error, Result},
+    log::{Commit, Event, NewEvent, NewReceipt, Outcome, Record, RoomPart, Shard},
+    value::Value,
+};
+
+/// What somebody asks the shard to do.
+pub(super) enum Command {
+    Write(Vec<Stmt>),
+    Commit(Box<Commit>),
+}
+
+/// What became of it.
+#[derive(Debug)]
+pub(super) enum Answer {
+    Write(Vec<usize>),
+    Commit(Outcome),
+}
+
+/// Which command it is, also when it is sent again: the user (empty for a key of the node's own), and a key.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    pub(super) user_id: Arc<str>,
+    pub(super) key: [u8; 16],
+}
+
+/// What a command came to in the batch.
+#[derive(Debug)]
+pub(super) enum Fate {
+    /// It was done now.
+    Done(Answer),
+    /// It had been done before, in the commit at this position (0 for a write), and was answered this.
+    Before { pos: i64, answer: String },
+    /// It was refused.
+    Refused(Error),
+}
+
+/// The answer to a batch.
+pub(super) struct Reply {
+    pub(super) epoch: i64,
+    pub(super) heads: Vec<i64>,
+    pub(super) fates: Vec<Fate>,
+    /// What was appended.
+    pub(super) records: Vec<Arc<Record>>,
+}
+
+impl Command {
+    fn writes(&self) -> &[Stmt] {
+        match self {
+            Self::Write(statements) => statements,
+            Self::Commit(commit) => &commit.writes,
+        }
+    }
+
+    fn commit(&self) -> Option<&Commit> {
+        match self {
+            Self::Write(_) => None,
+            Self::Commit(commit) => Some(commit),
+        }
+    }
+
+    fn events(&self) -> &[NewEvent] {
+        self.commit().and_then(|commit| commit.room.as_ref()).map_or(&[], |room| &room.events)
+    }
+
+    /// Bytes that it takes, about.
+    pub(super) fn size(&self) -> usize {
+        let text = |value: &Value| if let Value::Text(text) = value { text.len() } else { 16 };
+        let writes: usize = self.writes().iter().flat_map(|write| &write.params).map(text).sum();
+        writes + self.events().iter().map(|event| event.json.get().len() + 256).sum::<usize>() + 256
+    }
+}
+
+const SQL: &str = "select * from commit_batch_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
+    $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41)";
+
+/// The statement that appends a batch.
+pub(super) async fn prepare(connection: &mut Connection) -> Result<Statement, tokio_postgres::Error> {
+    connection.prepare(SQL).await
+}
+
+/// The columns of a batch, in the order of the function's arguments.
+#[derive(Default)]
+struct Columns<'a> {
+    ts: Vec<i64>,
+    user: Vec<&'a str>,
+    key: Vec<&'a [u8]>,
+    logged: Vec<i64>,
+    room: Vec<i64>,
+    version: Vec<Option<&'a str>>,
+    creator: Vec<Option<&'a str>>,
+    decided: Vec<i64>,
+    changes: Vec<Option<String>>,
+    guards: Vec<i64>,
+    events: Vec<i64>,
+    writes: Vec<i64>,
+    rooms: Vec<&'a str>,
+    g_type: Vec<&'a str>,
+    g_state_key: Vec<&'a str>,
+    g_seq: Vec<i64>,
+    e_id: Vec<&'a str>,
+    e_type: Vec<&'a str>,
+    e_state_key: Vec<Option<&'a str>>,
+    e_sender: Vec<&'a str>,
+    e_device: Vec<Option<&'a str>>,
+    e_txn: Vec<Option<&'a str>>,
+    e_notifies: Vec<i64>,
+    e_ts: Vec<i64>,
+    e_json: Vec<&'a str>,
+    r_command: Vec<i64>,
+    r_user: Vec<&'a str>,
+    r_kind: Vec<&'a str>,
+    r_thread: Vec<&'a str>,
+    r_event: Vec<&'a str>,
+    r_nth: Vec<i64>,
+    r_seq: Vec<i64>,
+    r_count: Vec<i64>,
+    r_ts: Vec<i64>,
+    m_command: Vec<i64>,
+    m_user: Vec<&'a str>,
+    m_nth: Vec<i64>,
+    w_sql: Vec<String>,
+    w_params: Vec<String>,
+    w_expect: Vec<i64>,
+    known_rooms: HashMap<&'a str, i64>,
+}
+
+/// Runs the batch on the connection.
+pub(super) async fn run(
+    connection: &Connection,
+    statement: &Statement,
+    shard: Shard,
+    commands: &[(&Command, &Key)],
+) -> Result<Row, tokio_postgres::Error> {
+    let mut c = Columns::default();
+    for (command, key) in commands {
+        c.push(command, key);
+    }
+    let params: [&(dyn ToSql + Sync); 41] = [
+        &shard, &c.ts, &c.user, &c.key, &c.logged, &c.room, &c.version, &c.creator, &c.decided, &c.changes, &c.guards,
+        &c.events, &c.writes, &c.rooms, &c.g_type, &c.g_state_key, &c.g_seq, &c.e_id, &c.e_type, &c.e_state_key,
+        &c.e_sender, &c.e_device, &c.e_txn, &c.e_notifies, &c.e_ts, &c.e_json, &c.r_command, &c.r_user, &c.r_kind,
+        &c.r_thread, &c.r_event, &c.r_nth, &c.r_seq, &c.r_count, &c.r_ts, &c.m_command, &c.m_user, &c.m_nth, &c.w_sql,
+        &c.w_params, &c.w_expect,
+    ];
+    connection.client.query_one(statement, &params).await
+}
+
+impl<'a> Columns<'a> {
+    fn push(&mut self, command: &'a Command, key: &'a Key) {
+        let number = self.ts.len() as i64 + 1;
+        let commit = command.commit();
+        let part = commit.and_then(|commit| commit.room.as_ref());
+        let room = part.map_or(0, |part| self.room(&part.room_id));
+        self.ts.push(commit.map_or(0, |commit| commit.ts));
+        self.user.push(&key.user_id);
+        self.key.push(&key.key);
+        self.logged.push(i64::from(commit.is_some()));
+        self.room.push(room);
+        let create = part.and_then(|part| part.create.as_ref());
+        self.version.push(create.map(|(version, _)| version.as_str()));
+        self.creator.push(create.map(|(_, creator)| creator.as_str()));
+        self.decided.push(part.map_or(0, |part| part.decided_at));
+        let changes = commit.map(|commit| &commit.changes).filter(|changes| !changes.is_empty());
+        self.changes.push(changes.and_then(|changes| serde_json::to_string(changes).ok()));
+        self.guards.push(part.map_or(0, |part| part.guards.len() as i64));
+        self.events.push(command.events().len() as i64);
+        self.writes.push(command.writes().len() as i64);
+        if let Some(part) = part {
+            self.push_guards(part);
+        }
+        let first = self.e_id.len() as i64 + 1;
+        command.events().iter().for_each(|event| self.push_event(event));
+        if let Some(commit) = commit {
+            self.push_common(commit, number, first);
+        }
+        for write in command.writes() {
+            let (sql, params) = literal(write);
+            self.w_sql.push(sql);
+            self.w_params.push(params);
+            self.w_expect.push(write.expect.map_or(-1, |rows| rows as i64));
+        }
+    }
+
+    /// The room's index, counted from 1.
+    fn room(&mut self, room_id: &'a str) -> i64 {
+        let rooms = &mut self.rooms;
+        *self.known_rooms.entry(room_id).or_insert_with(|| {
+            rooms.push(room_id);
+            rooms.len() as i64
+        })
+    }
+
+    fn push_guards(&mut self, part: &'a RoomPart) {
+        for guard in &part.guards {
+            self.g_type.push(&guard.kind);
+            self.g_state_key.push(&guard.state_key);
+            self.g_seq.push(guard.seq);
+        }
+    }
+
+    fn push_event(&mut self, event: &'a NewEvent) {
+        self.e_id.push(&event.event_id);
+        self.e_type.push(&event.kind);
+        self.e_state_key.push(event.state_key.as_deref());
+        self.e_sender.push(&event.sender);
+        self.e_device.push(event.txn.as_ref().map(|(device, _)| device.as_ref()));
+        self.e_txn.push(event.txn.as_ref().map(|(_, txn)| txn.as_ref()));
+        self.e_notifies.push(i64::from(event.notifies));
+        self.e_ts.push(event.ts);
+        self.e_json.push(event.json.get());
+    }
+
+    /// Receipts and mentions, which come with nearly every message. `first` is the index of the commit's first event.
+    fn push_common(&mut self, commit: &'a Commit, number: i64, first: i64) {
+        for receipt in &commit.receipts {
+            let (user, kind, thread, event, nth, seq, count, ts): (&str, &str, &str, &str, _, _, _, _) = match receipt {
+                NewReceipt::Read(r) => (&r.user_id, &r.kind, &r.thread, &r.event_id, 0, r.seq, r.count, r.ts),
+                NewReceipt::Own { user_id, n } => (user_id, "own", "", "", first + *n as i64, 0, 0, commit.ts),
+            };
+            self.r_command.push(number);
+            self.r_user.push(user);
+            self.r_kind.push(kind);
+            self.r_thread.push(thread);
+            self.r_event.push(event);
+            self.r_nth.push(nth);
+            self.r_seq.push(seq);
+            self.r_count.push(count);
+            self.r_ts.push(ts);
+        }
+        for mention in &commit.mentions {
+            self.m_command.push(number);
+            self.m_user.push(&mention.user_id);
+            self.m_nth.push(first + mention.n as i64);
+        }
+    }
+}
+
+/// A statement for `execute … using params text[], pos bigint, seqs bigint[], counts bigint[]`, and its parameters as the
+/// text of an array.
+fn literal(statement: &Stmt) -> (String, String) {
+    let mut sql = String::with_capacity(statement.sql.len() + 64);
+    let mut rest = statement.sql;
+    while let Some((before, after)) = rest.split_once('$') {
+        sql.push_str(before);
+        let digits = after.bytes().take_while(u8::is_ascii_digit).count();
+        let number: usize = after[..digits].parse().unwrap_or(0);
+        let value = number.checked_sub(1).and_then(|index| statement.params.get(index)).unwrap_or(&Value::Null);
+        match value {
+            Value::Null => sql.push_str("null"),
+            Value::Int(_) => write!(sql, "($1[{number}])::bigint").unwrap_or_default(),
+            Value::Text(_) => write!(sql, "$1[{number}]").unwrap_or_default(),
+            Value::Blob(_) => write!(sql, "decode($1[{number}], 'hex')").unwrap_or_default(),
+            Value::Pos => sql.push_str("$2"),
+            Value::Seq(n) => write!(sql, "$3[{}]", n + 1).unwrap_or_default(),
+            Value::Count(n) => write!(sql, "$4[{}]", n + 1).unwrap_or_default(),
+        }
+        rest = &after[digits..];
+    }
+    sql.push_str(rest);
+    let values: Vec<String> = statement.params.iter().map(array_element).collect();
+    (sql, format!("{{{}}}", values.join(",")))
+}
+
+fn array_element(value: &Value) -> String {
+    match value {
+        Value::Int(v) => v.to_string(),
+        Value::Text(v) => format!("\"{}\"", v.replace('\\', "\\\\").replace('"', "\\\"")),
+        Value::Blob(v) => v.iter().fold(String::new(), |mut hex, byte| {
+            write!(hex, "{byte:02x}").unwrap_or_default();
+            hex
+        }),
+        Value::Null | Value::Pos | Value::Seq(_) | Value::Count(_) => "null".to_owned(),
+    }
+}
+
+/// Reads the function's answer.
+pub(super) fn read(row: &Row, shard: Shard, commands: &[(&Command, &Key)]) -> Result<Reply> {
+    let statuses: Vec<&str> = row.try_get("c_status")?;
+    let positions: Vec<Option<i64>> = row.try_get("c_pos")?;
+    let answers: Vec<Option<&str>> = row.try_get("c_answer")?;
+    let seqs: Vec<Option<i64>> = row.try_get("e_seq")?;
+    let counts: Vec<Option<i64>> = row.try_get("e_count")?;
+    let rows: Vec<Option<i64>> = row.try_get("w_rows")?;
+    let (mut event, mut statement) = (0, 0);
+    let mut reply = Reply {
+        epoch: row.try_get("the_epoch")?,
+        heads: row.try_get("heads")?,
+        fates: Vec::with_capacity(commands.len()),
+        records: Vec::new(),
+    };
+    for (index, (command, _)) in commands.iter().enumerate() {
+        let pos = positions.get(index).copied().flatten().unwrap_or(0);
+        let fate = match (statuses.get(index).copied(), command) {
+            (Some("new"), Command::Write(statements)) => {
+                let rows = rows.iter().skip(statement).take(statements.len());
+                Fate::Done(Answer::Write(rows.map(|rows| rows.unwrap_or(0) as usize).collect()))
+            }
+            (Some("new"), Command::Commit(commit)) => {
+                let numbers = seqs.iter().zip(&counts).skip(event).map(|(seq, count)| seq.zip(*count));
+                let record = Arc::new(record(shard, pos, commit, numbers));
+                reply.records.push(record.clone());
+                Fate::Done(Answer::Commit(Outcome::Committed(record)))
+            }
+            (Some("done"), _) => {
+                let answer = answers.get(index).copied().flatten().unwrap_or_default();
+                Fate::Before { pos, answer: answer.to_owned() }
+            }
+            (Some("stale"), _) => Fate::Refused(Error::Stale),
+            (Some("no room"), _) => Fate::Refused(Error::NoRoom),
+            (other, _) => return Err(Error::Database(format!("commit_batch answered {other:?}").into())),
+        };
+        reply.fates.push(fate);
+        event += command.events().len();
+        statement += command.writes().len();
+    }
+    Ok(reply)
+}
+
+fn record(shard: Shard, pos: i64, commit: &Commit, numbers: impl Iterator<Item = Option<(i64, i64)>>) -> Record {
+    let events = commit.room.iter().flat_map(|room| room.events.iter().map(move |event| (room, event)));
+    let events = events.zip(numbers).filter_map(|((room, new), numbers)| {
+        let (seq, count) = numbers?;
+        Some(Arc::new(Event {
+            room_id: room.room_id.clone(),
+            seq,
+            pos,
+            event_id: new.event_id.clone(),
+            kind: new.kind.clone(),
+            state_key: new.state_key.clone(),
+            sender: new.sender.clone(),
+            txn: new.txn.clone(),
+            count,
+            ts: new.ts,
+            json: new.json.clone(),
+        }))
+    });
+    Record { shard, pos, events: events.collect(), changes: commit.changes.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::params;
+
+    #[test]
+    fn a_statement_is_rewritten_for_execute() {
+        let statement = Stmt::new(
+            "insert into t values ($1, $2, $3, $4, $5, $6) where a = $1",
+            params![7, "say \"hi\" \\", Value::Null, vec![0xab_u8, 1], Value::Pos, Value::Seq(1)],
+        );
+        let (sql, params) = literal(&statement);
+        assert_eq!(
+            sql,
+            "insert into t values (($1[1])::bigint, $1[2], null, decode($1[4], 'hex'), $2, $3[2]) where a = ($1[1])::bigint"
+        );
+        assert_eq!(params, r#"{7,"say \"hi\" \\",null,ab01,null,null}"#);
+    }
+}

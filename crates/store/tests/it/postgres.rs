@@ -1,0 +1,109 @@
+//! What is PostgreSQL's alone: several nodes, and a database that fails.
+
+use std::sync::Arc;
+
+use store::{Db, Error, postgres::Config};
+
+use crate::{
+    engines::database,
+    log::{committed, create, history, send, with_txn},
+};
+
+async fn open(url: &str, shards: u32) -> Result<Db, Error> {
+    Db::open_postgres(&Config { url: url.into(), shards, ..Config::default() }).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_that_commit_at_once_leave_no_gap_and_no_double() {
+    let url = database().await;
+    let nodes = [open(&url, 1).await.unwrap(), open(&url, 1).await.unwrap(), open(&url, 1).await.unwrap()];
+    create(&nodes[0]).await;
+    let sends = (0..600).map(|n| {
+        let db = nodes[n % 3].clone();
+        // Each transaction id is used at two nodes.
+        tokio::spawn(async move { db.commit(with_txn(&format!("$m{n}"), &format!("t{}", n / 2))).await.unwrap() })
+    });
+    for send in sends.collect::<Vec<_>>() {
+        send.await.unwrap();
+    }
+    let history = history(&nodes[1]).await;
+    assert_eq!(history.len(), 301);
+    for (index, (seq, pos, _)) in history.iter().enumerate() {
+        assert_eq!((*seq, *pos), (index as i64 + 1, index as i64 + 1));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_keeps_its_number_of_shards() {
+    let url = database().await;
+    assert_eq!(open(&url, 0).await.unwrap().shards(), 8);
+    assert_eq!(open(&url, 0).await.unwrap().shards(), 8);
+    let why = open(&url, 3).await.err().unwrap().to_string();
+    assert!(why.contains("postgres.shards") && why.contains("8 shards"), "{why}");
+    assert_eq!(open(&database().await, 3).await.unwrap().shards(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_work_is_refused_with_its_key() {
+    for (url, part) in [
+        ("nonsense", "postgres.url"),
+        ("postgres://127.0.0.1:1/x", "cannot be reached"),
+        ("postgres://x@127.0.0.1:1/x?sslmode=require", "encrypted"),
+    ] {
+        let why = open(url, 0).await.err().unwrap().to_string();
+        assert!(why.contains(part), "{url}: {why}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_whose_answer_is_lost_is_answered_as_what_it_was() {
+    let server = services::Postgres::start(&[]).await.unwrap();
+    server.create_database("lost").await.unwrap();
+    let db = open(&server.url("lost"), 1).await.unwrap();
+    create(&db).await;
+    let mut sends = Vec::new();
+    for n in 0..400 {
+        let commit = if n % 2 == 0 { send(&format!("$m{n}")) } else { with_txn(&format!("$m{n}"), &format!("t{n}")) };
+        let db = db.clone();
+        sends.push(tokio::spawn(async move { committed(db.commit(commit).await.unwrap()) }));
+        tokio::time::sleep(std::time::Duration::from_millis(3)).await;
+        if n % 100 == 50 {
+            server.kill().await;
+            server.start_again().await.unwrap();
+        }
+    }
+    let mut positions = Vec::new();
+    for send in sends {
+        let record = send.await.unwrap();
+        positions.push((record.pos, record.events[0].event_id.to_string()));
+    }
+    positions.sort();
+    let history: Vec<_> = history(&db).await.into_iter().skip(1).map(|(_, pos, id)| (pos, id)).collect();
+    assert_eq!(history, positions, "each once, where it was said to be");
+    assert!(db.stats().repeats > 0, "nothing was ever lost");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_epoch_begins_where_no_token_can_be() {
+    let url = database().await;
+    let db = open(&url, 2).await.unwrap();
+    let before = db.heads().await.unwrap();
+    db.bump_epoch().await.unwrap();
+    for (before, after) in before.iter().zip(db.heads().await.unwrap()) {
+        assert_eq!(after.epoch, before.epoch + 1);
+        assert!(after.pos > before.pos + 1_000_000_000);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_follower_is_told_what_the_other_shards_had_reached() {
+    let url = database().await;
+    let db = open(&url, 2).await.unwrap();
+    let (told, mut heads) = tokio::sync::mpsc::unbounded_channel();
+    db.follow(Arc::new(move |committed| drop(told.send(committed.heads.clone())))).await.unwrap();
+    create(&db).await;
+    let other = store::log::Commit { shard: 1, ts: 1, ..Default::default() };
+    committed(db.commit(other).await.unwrap());
+    assert_eq!(heads.recv().await, Some(vec![0, 0]));
+    assert_eq!(heads.recv().await, Some(vec![1, 0]));
+}
