@@ -13,7 +13,7 @@ use crate::{
     Chat, Error, Result,
     accounts::device_name,
     sessions::Session,
-    uia::{self, AuthData, Authorized, Operation, Stage},
+    uia::{self, AuthData, Operation, Stage},
 };
 
 /// Devices that go.
@@ -56,9 +56,8 @@ pub async fn rename(chat: &Chat, session: &Session, device_id: &str, name: Optio
 /// # Errors
 /// [`Error::Challenge`]
 pub async fn delete(chat: &Chat, session: &Session, devices: &[String], auth: Option<AuthData>) -> Result<()> {
-    let authorized = confirm(chat, session, "delete_devices", auth).await?;
+    confirm(chat, session, "delete_devices", auth).await?;
     remove(chat, &session.user_id, Gone::These(devices), Vec::new(), Vec::new()).await?;
-    uia::finish(chat, &authorized);
     Ok(())
 }
 
@@ -78,16 +77,14 @@ pub(crate) async fn confirm(
     session: &Session,
     operation: &str,
     auth: Option<AuthData>,
-) -> Result<Authorized> {
-    let owner = format!("{}/{}", session.user_id, session.device_id);
+) -> Result<()> {
     let operation = Operation {
-        binding: format!("{operation}/{owner}"),
-        owner,
+        binding: format!("{operation}/{}/{}", session.user_id, session.device_id),
         address: String::new(),
         user_id: Some(session.user_id.clone()),
-        flows: &[&[Stage::Password]],
+        flows: &[Stage::Password],
     };
-    uia::authorize(chat, operation, auth).await
+    uia::authorize(chat, &operation, auth).await.map(drop)
 }
 
 /// Removes devices together with `writes` and `changes`, and lets nothing of them be used any more: tokens end with the commit, and

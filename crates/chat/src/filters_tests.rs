@@ -1,11 +1,10 @@
 //! What filters let through, and which are refused.
 
-use ruma::server_name;
 use serde_json::json;
 use store::Db;
 
 use super::*;
-use crate::{Env, config::Config};
+use crate::{Env, Parts};
 
 fn filter(json: Value) -> Filter {
     Filter::parse(&json.to_string()).unwrap()
@@ -17,16 +16,7 @@ fn events(json: Value) -> EventFilter {
 
 async fn chat(dir: &std::path::Path) -> Arc<Chat> {
     let db = Db::open_sqlite(dir).unwrap();
-    Chat::open(
-        db,
-        ::media::Storage::memory(),
-        Env::system(),
-        Config::default(),
-        server_name!("example.org").to_owned(),
-        true,
-    )
-    .await
-    .unwrap()
+    Chat::open(Parts::for_tests(db, Env::system())).await.unwrap()
 }
 
 fn content(json: Value) -> Map<String, Value> {

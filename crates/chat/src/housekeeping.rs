@@ -29,6 +29,7 @@ pub(crate) async fn run(chat: Weak<Chat>) {
         presence::expire(&chat, now);
         if round.is_multiple_of(EVICT_EVERY) {
             chat.hub.evict(now);
+            presence::share(&chat).await;
         }
         if round.is_multiple_of(CLEAN_EVERY) {
             chat.rooms.evict(now);

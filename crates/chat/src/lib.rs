@@ -3,6 +3,7 @@
 pub mod account_data;
 pub mod accounts;
 mod canonical;
+pub mod cluster;
 pub mod config;
 pub mod devices;
 mod env;
@@ -30,6 +31,7 @@ pub mod user_directory;
 
 use std::sync::Arc;
 
+use bus::Bus;
 pub use env::Env;
 pub use error::{Error, Result};
 pub use rooms::Room;
@@ -70,26 +72,60 @@ pub struct Chat {
     /// Rate limits.
     pub rate_limits: rate_limit::RateLimits,
     pub(crate) passwords: passwords::Pool,
-    pub(crate) uia: uia::Sessions,
+    /// Signs what clients carry from one node to another.
+    pub(crate) secret: Vec<u8>,
+    pub(crate) bus: Option<Bus>,
+    /// Tells this run of this node from all others.
+    pub(crate) node_id: Arc<str>,
+}
+
+/// What the rules stand on.
+pub struct Parts {
+    /// The store.
+    pub db: Db,
+    /// Where files are kept.
+    pub files: ::media::Storage,
+    /// Time and randomness.
+    pub env: Env,
+    /// The settings.
+    pub config: config::Config,
+    /// The part of user ids and aliases after the colon.
+    pub server_name: OwnedServerName,
+    /// The store's secret.
+    pub secret: Vec<u8>,
+    /// Whether the server listens on loopback only.
+    pub loopback_only: bool,
+    /// What the nodes of a cluster tell each other over.
+    pub bus: Option<Bus>,
+}
+
+#[cfg(test)]
+impl Parts {
+    /// With files in memory and everything else by default.
+    pub(crate) fn for_tests(db: Db, env: Env) -> Self {
+        Self {
+            db,
+            files: ::media::Storage::memory(),
+            env,
+            config: config::Config::default(),
+            server_name: ruma::server_name!("localhost").to_owned(),
+            secret: Vec::new(),
+            loopback_only: true,
+            bus: None,
+        }
+    }
 }
 
 impl Chat {
-    /// Opens the rules over a store and the place where files are kept.
-    pub async fn open(
-        db: Db,
-        files: ::media::Storage,
-        env: Env,
-        config: config::Config,
-        server_name: OwnedServerName,
-        loopback_only: bool,
-    ) -> Result<Arc<Self>> {
+    /// Opens the rules over their parts.
+    pub async fn open(parts: Parts) -> Result<Arc<Self>> {
+        let Parts { db, files, env, config, server_name, secret, loopback_only, bus } = parts;
         let heads = db.heads().await?;
         let (rooms, sessions) = (Arc::new(rooms::Rooms::default()), Arc::new(sessions::Cache::default()));
         let erased = erasure::Erased::load(&db).await?;
         let limit = config.presence.max_room_members;
         let hub = Arc::new(sync::hub::Hub::new(&heads, rooms.clone(), sessions.clone(), erased, limit));
-        let follower = hub.clone();
-        let now = db.follow(Arc::new(move |committed| follower.offer(committed))).await?;
+        let now = db.follow(cluster::follower(hub.clone(), bus.clone())).await?;
         if db.is_shared() {
             hub.learn_heads(&now);
         } else if now != heads {
@@ -101,9 +137,11 @@ impl Chat {
             rooms,
             typing_rooms: dashmap::DashMap::new(),
             presence: presence::Presence::default(),
-            rate_limits: rate_limit::RateLimits::new(&config.rate_limits),
+            rate_limits: rate_limit::RateLimits::new(&config.rate_limits, &secret, bus.is_some()),
             passwords: passwords::Pool::new(&config.passwords),
-            uia: uia::Sessions::default(),
+            secret,
+            bus,
+            node_id: env.token::<9>().into(),
             db,
             env,
             config,
@@ -118,9 +156,7 @@ impl Chat {
         });
         media::start_sweeping(&chat);
         tokio::spawn(housekeeping::run(Arc::downgrade(&chat)));
-        if chat.db.is_shared() {
-            tokio::spawn(sync::follow::run(Arc::downgrade(&chat)));
-        }
+        cluster::start(&chat);
         tokio::spawn(accounts::finish_deactivations(chat.clone()));
         Ok(chat)
     }
@@ -135,10 +171,6 @@ impl Chat {
         self.db.shard_of(user_id)
     }
 
-    /// Whether what other nodes commit is told to this one as it happens.
-    pub(crate) fn are_hints_coming(&self) -> bool {
-        false
-    }
 
     /// The content of a member event of the user: the membership, and the names from the profile.
     pub(crate) async fn member_content(&self, user_id: &UserId, membership: &str) -> Result<Map<String, Value>> {

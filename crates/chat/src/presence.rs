@@ -1,15 +1,27 @@
 //! Who is here. Kept in memory only; told to people who share a room, in rooms that are not too large for it.
+//!
+//! Each node knows who is at it, tells the others of every change, and keeps a snapshot on the bus for those that missed
+//! one. Who is at a node that is not heard of any more is gone.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use dashmap::DashMap;
 use serde::{Deserialize, Serialize};
-use store::accounts::directory;
+use store::{accounts::directory, user_rooms};
 
-use crate::{Chat, Error, Result, sessions::Session, sync::user::HotUser};
+use crate::{
+    Chat, Error, Result,
+    cluster::{self, wire::Message},
+    sessions::Session,
+    sync::user::HotUser,
+};
 
 /// Who has not synced for so long is gone, milliseconds.
 const OFFLINE_AFTER_MS: i64 = 30_000;
+/// How long a snapshot of who is at a node is kept.
+const SNAPSHOT_TTL: Duration = Duration::from_secs(25);
+/// Who was not in a snapshot for so long is gone from that node, milliseconds.
+const AWAY_AFTER_MS: i64 = 30_000;
 /// Who was active within this time counts as active now, milliseconds.
 const ACTIVE_MS: i64 = 60_000;
 /// A status message's length at most, characters.
@@ -42,7 +54,21 @@ struct Entry {
 
 /// Everyone's presence.
 #[derive(Default)]
-pub(crate) struct Presence(DashMap<Arc<str>, Entry>);
+pub(crate) struct Presence {
+    /// Of people at this node.
+    here: DashMap<Arc<str>, Entry>,
+    /// Of people at other nodes, by node.
+    away: DashMap<Arc<str>, HashMap<Arc<str>, Entry>>,
+}
+
+/// Somebody's presence as nodes tell each other.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Shared {
+    user_id: String,
+    state: State,
+    status: Option<String>,
+    active_ts: i64,
+}
 
 /// What others are told of somebody.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +88,7 @@ pub struct PresenceEvent {
 impl Presence {
     /// What to tell of the user; nothing if nothing is known.
     pub(crate) fn event(&self, user_id: &Arc<str>, now: i64) -> Option<PresenceEvent> {
-        let entry = self.0.get(user_id)?;
+        let entry = self.entry(user_id)?;
         let ago = (entry.active_ts > 0).then(|| (now - entry.active_ts).max(0));
         Some(PresenceEvent {
             user_id: user_id.clone(),
@@ -73,13 +99,31 @@ impl Presence {
         })
     }
 
+    /// The user's presence at the node where it is greatest.
+    fn entry(&self, user_id: &str) -> Option<Entry> {
+        let here = self.here.get(user_id).map(|entry| entry.clone());
+        let away = self.away.get(user_id).map(|nodes| nodes.values().cloned().collect::<Vec<_>>()).unwrap_or_default();
+        here.into_iter().chain(away).max_by_key(|entry| (entry.state == State::Online, entry.state != State::Offline, entry.active_ts))
+    }
+
     /// Who is here among the people in these rooms.
     pub(crate) fn visible_to<'a>(&self, chat: &Chat, rooms: impl Iterator<Item = &'a Arc<str>>) -> Vec<Arc<str>> {
+        let limit = chat.config.presence.max_room_members;
         let mut seen = std::collections::BTreeSet::new();
-        for room_id in rooms.filter(|room| chat.hub.audience_size(room) <= chat.config.presence.max_room_members) {
-            seen.extend(chat.hub.audience(room_id).iter().map(|user| user.id.clone()));
+        for room_id in rooms {
+            if chat.hub.audience_size(room_id) <= limit {
+                seen.extend(chat.hub.audience(room_id).iter().map(|user| user.id.clone()));
+            }
+            // Of who is at other nodes this one knows no more than that they are members.
+            if let Some(room) = chat.rooms.peek(room_id).filter(|_| !self.away.is_empty()) {
+                let inner = room.inner.read();
+                if inner.joined <= limit {
+                    let members = inner.members().map(|(user_id, _)| user_id);
+                    seen.extend(members.filter(|user_id| self.away.contains_key(*user_id)).cloned());
+                }
+            }
         }
-        let here = |user: &Arc<str>| self.0.get(user).is_some_and(|entry| entry.state != State::Offline);
+        let here = |user: &Arc<str>| self.entry(user).is_some_and(|entry| entry.state != State::Offline);
         seen.into_iter().filter(here).collect()
     }
 }
@@ -169,37 +213,104 @@ pub(crate) fn joined(user: &HotUser) -> Vec<Arc<str>> {
 
 /// Changes an entry and tells those who may see it, if there is something to see.
 fn update(chat: &Chat, user: &HotUser, now: i64, change: impl FnOnce(&mut Entry)) {
-    let told = {
-        let mut entry = chat.presence.0.entry(user.id.clone()).or_default();
+    let seen = |entry: Option<Entry>| entry.map(|entry| (entry.state, entry.status)).unwrap_or_default();
+    let before = seen(chat.presence.entry(&user.id));
+    let (told, shared) = {
+        let mut entry = chat.presence.here.entry(user.id.clone()).or_default();
         let before = (entry.state, entry.status.clone());
         change(&mut entry);
-        before != (entry.state, entry.status.clone())
+        (before != (entry.state, entry.status.clone()), shared(&user.id, &entry))
     };
     if !told {
         return;
     }
-    tell(chat, user);
-    if chat.presence.0.len() > MAX_ENTRIES {
-        chat.presence.0.retain(|_, entry| entry.state != State::Offline || now - entry.seen_ts < OFFLINE_AFTER_MS);
+    cluster::tell(chat, &Message::Presence { node_id: &chat.node_id, entry: shared });
+    if before != seen(chat.presence.entry(&user.id)) {
+        tell(chat, &user.id, &joined(user));
+    }
+    if chat.presence.here.len() > MAX_ENTRIES {
+        chat.presence.here.retain(|_, entry| entry.state != State::Offline || now - entry.seen_ts < OFFLINE_AFTER_MS);
     }
 }
 
-fn tell(chat: &Chat, user: &HotUser) {
+fn shared(user_id: &str, entry: &Entry) -> Shared {
+    let status = entry.status.as_deref().map(str::to_owned);
+    Shared { user_id: user_id.to_owned(), state: entry.state, status, active_ts: entry.active_ts }
+}
+
+/// Tells the people here who are in these rooms.
+fn tell(chat: &Chat, user_id: &Arc<str>, rooms: &[Arc<str>]) {
     let mut told = std::collections::HashSet::new();
-    for room_id in joined(user) {
-        if chat.hub.audience_size(&room_id) > chat.config.presence.max_room_members {
+    for room_id in rooms {
+        if chat.hub.audience_size(room_id) > chat.config.presence.max_room_members {
             continue;
         }
-        for other in chat.hub.audience(&room_id) {
+        for other in chat.hub.audience(room_id) {
             if told.insert(Arc::as_ptr(&other)) {
                 {
                     let mut inner = other.inner.lock();
                     let clock = inner.tick();
-                    inner.presence.set(&user.id, clock);
+                    inner.presence.set(user_id, clock);
                 }
                 other.wake();
             }
         }
+    }
+}
+
+/// Somebody's presence at another node.
+pub(crate) fn heard(chat: &Arc<Chat>, node_id: &str, entry: Shared) {
+    let now = chat.env.now();
+    let Shared { user_id, state, status, active_ts } = entry;
+    let user_id: Arc<str> = user_id.into();
+    let entry = Entry { state, status: status.map(Into::into), active_ts, seen_ts: now };
+    change_away(chat, &user_id, |nodes| drop(nodes.insert(node_id.into(), entry)));
+}
+
+/// Changes what is known of a user at other nodes, and tells those who may see it, if there is something to see.
+fn change_away(chat: &Arc<Chat>, user_id: &Arc<str>, change: impl FnOnce(&mut HashMap<Arc<str>, Entry>)) {
+    let seen = |entry: Option<Entry>| entry.map(|entry| (entry.state, entry.status)).unwrap_or_default();
+    let before = seen(chat.presence.entry(user_id));
+    change(&mut chat.presence.away.entry(user_id.clone()).or_default());
+    chat.presence.away.remove_if(user_id, |_, nodes| nodes.values().all(|entry| entry.state == State::Offline));
+    if before == seen(chat.presence.entry(user_id)) {
+        return;
+    }
+    let (chat, user_id) = (chat.clone(), user_id.clone());
+    tokio::spawn(async move {
+        let rooms = match chat.hub.peek(&user_id) {
+            Some(user) => joined(&user),
+            None => match user_rooms::joined(&chat.db, chat.user_shard(&user_id), &user_id).await {
+                Ok(rooms) => rooms,
+                Err(error) => return tracing::debug!(name: "presence.tell", %error, "nobody was told who is here"),
+            },
+        };
+        tell(&chat, &user_id, &rooms);
+    });
+}
+
+/// Keeps a snapshot of who is here for the other nodes, and reads theirs. Called every few seconds.
+pub(crate) async fn share(chat: &Arc<Chat>) {
+    let Some(bus) = &chat.bus else { return };
+    if !chat.config.presence.enabled {
+        return;
+    }
+    let here: Vec<Shared> = chat.presence.here.iter().filter(|entry| entry.state != State::Offline).map(|entry| shared(entry.key(), &entry)).collect();
+    if let Ok(bytes) = postcard::to_stdvec(&here) {
+        bus.put("presence", &chat.node_id, bytes.into(), SNAPSHOT_TTL);
+    }
+    // Without an answer everything stays as it was, until it is too old.
+    for (node_id, bytes) in bus.all("presence").await.unwrap_or_default() {
+        if node_id.as_str() != chat.node_id.as_ref() {
+            let people: Vec<Shared> = postcard::from_bytes(&bytes).unwrap_or_default();
+            people.into_iter().for_each(|entry| heard(chat, &node_id, entry));
+        }
+    }
+    let now = chat.env.now();
+    let old = |entry: &Entry| now - entry.seen_ts > AWAY_AFTER_MS;
+    let gone: Vec<_> = chat.presence.away.iter().filter(|nodes| nodes.values().any(old)).map(|nodes| nodes.key().clone()).collect();
+    for user_id in gone {
+        change_away(chat, &user_id, |nodes| nodes.retain(|_, entry| !old(entry)));
     }
 }
 
@@ -211,12 +322,12 @@ pub(crate) fn expire(chat: &Chat, now: i64) {
             && chat.hub.peek(user_id).is_none_or(|user| !user.in_use())
     };
     let users: Vec<_> =
-        chat.presence.0.iter().filter(|entry| gone(entry, entry.key())).map(|entry| entry.key().clone()).collect();
+        chat.presence.here.iter().filter(|entry| gone(entry, entry.key())).map(|entry| entry.key().clone()).collect();
     for user_id in users {
         match chat.hub.peek(&user_id) {
             Some(user) => update(chat, &user, now, |entry| entry.state = State::Offline),
             None => {
-                chat.presence.0.remove(&user_id);
+                chat.presence.here.remove(&user_id);
             }
         }
     }
@@ -224,7 +335,7 @@ pub(crate) fn expire(chat: &Chat, now: i64) {
 
 /// A user's last connection has ended: gone at once rather than after the grace that long-polls get.
 pub(crate) fn disconnected(chat: &Chat, user: &HotUser) {
-    if let Some(mut entry) = chat.presence.0.get_mut(&user.id) {
+    if let Some(mut entry) = chat.presence.here.get_mut(&user.id) {
         // A moment's grace: a page that reloads is not worth two announcements.
         entry.seen_ts = entry.seen_ts.min(chat.env.now() - OFFLINE_AFTER_MS + 5_000);
     }

@@ -1,9 +1,9 @@
 //! Rate limits: a token bucket per address, account or user. What is limited is kept as a hash, and forgotten when its
-//! bucket is full again.
+//! bucket is full again. Nodes tell each other what was taken a few times a second, so that a limit holds for the cluster,
+//! give or take a moment.
 
 use std::{
-    collections::hash_map::RandomState,
-    hash::BuildHasher,
+    collections::HashMap,
     net::IpAddr,
     num::NonZeroU32,
     sync::atomic::{AtomicU64, Ordering},
@@ -16,7 +16,9 @@ use governor::{
     middleware::NoOpMiddleware,
     state::keyed::DashMapStateStore,
 };
+use parking_lot::Mutex;
 use ruma::UserId;
+use sha2::{Digest, Sha256};
 
 use crate::{
     Error, Result,
@@ -36,12 +38,35 @@ pub struct RateLimits {
     registration_token: Limiter,
     lookup: Limiter,
     message: Limiter,
-    hasher: RandomState,
+    /// Whether there are others to tell.
+    shared: bool,
+    /// The same at all nodes, and known to no client.
+    secret: [u8; 16],
+    /// What was taken since the others were told, by limit and key.
+    taken: Mutex<HashMap<(u8, u64), u32>>,
 }
+
+/// The limits by the numbers under which nodes speak of them.
+const LIMITS: [fn(&RateLimits) -> &Limiter; 6] = [
+    |limits| &limits.login_address,
+    |limits| &limits.login_account,
+    |limits| &limits.registration,
+    |limits| &limits.registration_token,
+    |limits| &limits.lookup,
+    |limits| &limits.message,
+];
+const LOGIN_ADDRESS: u8 = 0;
+const LOGIN_ACCOUNT: u8 = 1;
+const REGISTRATION: u8 = 2;
+const REGISTRATION_TOKEN: u8 = 3;
+const LOOKUP: u8 = 4;
+const MESSAGE: u8 = 5;
+/// Keys that are remembered for the others at most; beyond it they hear less than was taken.
+const MAX_TAKEN: usize = 10_000;
 
 impl RateLimits {
     /// The configured limits, none if they are switched off.
-    pub(crate) fn new(config: &config::RateLimits) -> Self {
+    pub(crate) fn new(config: &config::RateLimits, secret: &[u8], shared: bool) -> Self {
         let limiter =
             |rate: Rate| if config.enabled { Limiter::new(rate, DefaultClock::default()) } else { Limiter::off() };
         Self {
@@ -51,46 +76,85 @@ impl RateLimits {
             registration_token: limiter(config.login),
             lookup: limiter(config.message),
             message: limiter(config.message),
-            hasher: RandomState::new(),
+            shared,
+            secret: std::array::from_fn(|index| secret.get(index).copied().unwrap_or_default()),
+            taken: Mutex::default(),
         }
     }
 
     /// Messages and other changes of a user.
     pub fn check_message(&self, user_id: &UserId) -> Result<()> {
-        self.message.check(self.hasher.hash_one(user_id))
+        self.check(MESSAGE, self.hash(user_id.as_bytes()))
     }
 
     /// A password that is tried, from `address` and for the account.
     pub(crate) fn check_login(&self, address: &str, user_id: &str) -> Result<()> {
-        self.login_address.check(self.address(address))?;
+        self.check(LOGIN_ADDRESS, self.address(address))?;
         self.check_password(user_id)
     }
 
     /// A password that a signed-in user is asked for.
     pub(crate) fn check_password(&self, user_id: &str) -> Result<()> {
-        self.login_account.check(self.hasher.hash_one(user_id))
+        self.check(LOGIN_ACCOUNT, self.hash(user_id.as_bytes()))
     }
 
     /// An account that is made from `address`.
     pub(crate) fn check_registration(&self, address: &str) -> Result<()> {
-        self.registration.check(self.address(address))
+        self.check(REGISTRATION, self.address(address))
     }
 
     /// A registration token that is tried from `address`.
     pub(crate) fn check_registration_token(&self, address: &str) -> Result<()> {
-        self.registration_token.check(self.address(address))
+        self.check(REGISTRATION_TOKEN, self.address(address))
     }
 
     /// A question that needs no account, from `address`: whether a name is free, say.
     pub(crate) fn check_lookup(&self, address: &str) -> Result<()> {
-        self.lookup.check(self.address(address))
+        self.check(LOOKUP, self.address(address))
+    }
+
+    fn check(&self, limit: u8, key: u64) -> Result<()> {
+        let limiter = LIMITS[usize::from(limit)](self);
+        limiter.check(key)?;
+        if !self.shared || limiter.buckets.is_none() {
+            return Ok(());
+        }
+        let mut taken = self.taken.lock();
+        if taken.len() < MAX_TAKEN {
+            *taken.entry((limit, key)).or_default() += 1;
+        }
+        Ok(())
+    }
+
+    /// What was taken since the last call: the limit, the key, how much.
+    pub(crate) fn taken(&self) -> Vec<(u8, u64, u32)> {
+        std::mem::take(&mut *self.taken.lock()).into_iter().map(|((limit, key), much)| (limit, key, much)).collect()
+    }
+
+    /// Another node let these pass.
+    pub(crate) fn debit(&self, taken: &[(u8, u64, u32)]) {
+        for (limit, key, much) in taken {
+            if let Some(limit) = LIMITS.get(usize::from(*limit)) {
+                let limiter = limit(self);
+                // An empty bucket stays empty.
+                (0..*much).take_while(|_| limiter.check(*key).is_ok()).for_each(drop);
+            }
+        }
+    }
+
+    fn hash(&self, key: &[u8]) -> u64 {
+        let mut hash = Sha256::new();
+        hash.update(self.secret);
+        hash.update(key);
+        let hash: [u8; 32] = hash.finalize().into();
+        u64::from_be_bytes(std::array::from_fn(|index| hash[index]))
     }
 
     /// An IPv6 client has the lower half of its address to choose from: it does not count.
     fn address(&self, address: &str) -> u64 {
         match address.parse() {
-            Ok(IpAddr::V6(address)) => self.hasher.hash_one(address.to_bits() >> 64),
-            _ => self.hasher.hash_one(address),
+            Ok(IpAddr::V6(address)) => self.hash(&(address.to_bits() >> 64).to_be_bytes()),
+            _ => self.hash(address.as_bytes()),
         }
     }
 }
@@ -181,7 +245,7 @@ mod tests {
 
     #[test]
     fn addresses_of_one_ipv6_network_count_together() {
-        let limits = RateLimits::new(&config::RateLimits::default());
+        let limits = RateLimits::new(&config::RateLimits::default(), b"secret", false);
         assert_eq!(limits.address("2001:db8::1"), limits.address("2001:db8::ffff:1"));
         assert_ne!(limits.address("2001:db8::1"), limits.address("2001:db8:0:1::1"));
         assert_ne!(limits.address("1.2.3.4"), limits.address("1.2.3.5"));

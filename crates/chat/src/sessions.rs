@@ -274,7 +274,7 @@ mod tests {
     use ruma::user_id;
 
     use super::*;
-    use crate::{Env, config::Config};
+    use crate::{Env, Parts};
 
     fn session(hash: u8, device_id: &str) -> Arc<Session> {
         Arc::new(Session {
@@ -322,10 +322,7 @@ mod tests {
             move |bytes| bytes.copy_from_slice(&random.random::<32>()[..bytes.len()]),
         );
         let db = store::Db::open_sqlite(dir.path()).unwrap();
-        let chat =
-            Chat::open(db, ::media::Storage::memory(), env, Config::default(), "localhost".try_into().unwrap(), true)
-                .await
-                .unwrap();
+        let chat = Chat::open(Parts::for_tests(db, env)).await.unwrap();
         chat.db.write(0, vec![devices::upsert("@alice:localhost", "A", None, 5, "1.1.1.1")]).await.unwrap();
         let session = session(1, "A");
         for (after_ms, address, expected) in [

@@ -1,8 +1,13 @@
-//! Who is typing. Kept in memory only.
+//! Who is typing. Kept in memory only; nodes tell each other.
 
 use std::sync::Arc;
 
-use crate::{Chat, Error, Result, Room, rooms::room::Inner, sessions::Session};
+use crate::{
+    Chat, Error, Result, Room,
+    cluster::{self, wire::Message},
+    rooms::room::Inner,
+    sessions::Session,
+};
 
 /// The longest that one notice lasts, milliseconds.
 const MAX_MS: i64 = 120_000;
@@ -37,21 +42,32 @@ pub async fn set(chat: &Chat, session: &Session, room_id: &str, timeout_ms: Opti
     let not_in_room = || Error::forbidden("You are not a member of this room.");
     let user_id: Arc<str> = session.user_id.as_str().into();
     let room = chat.joined_room(room_id, &user_id).await?.ok_or_else(not_in_room)?;
-    let changed = {
-        let mut inner = room.inner.write();
-        match timeout_ms {
-            Some(timeout_ms) => {
-                let until = chat.env.now() + timeout_ms.clamp(1, MAX_MS);
-                chat.typing_rooms.insert(room.id.clone(), ());
-                inner.typing.insert(user_id, until).is_none()
-            }
-            None => inner.typing.remove(&user_id).is_some(),
-        }
-    };
-    if changed {
+    let for_ms = timeout_ms.map_or(0, |timeout_ms| timeout_ms.clamp(1, MAX_MS));
+    if note(chat, &room, &user_id, for_ms) {
         tell(chat, &room);
     }
+    cluster::tell(chat, &Message::Typing { room_id: &room.id, user_id: &user_id, for_ms });
     Ok(())
+}
+
+/// Somebody types at another node. A room that nobody has asked for here has nobody to be told.
+pub(crate) fn heard(chat: &Chat, room_id: &str, user_id: &str, for_ms: i64) {
+    if let Some(room) = chat.rooms.peek(room_id)
+        && note(chat, &room, &user_id.into(), for_ms.min(MAX_MS))
+    {
+        tell(chat, &room);
+    }
+}
+
+/// Notes it, and says whether that changes who is typing.
+fn note(chat: &Chat, room: &Room, user_id: &Arc<str>, for_ms: i64) -> bool {
+    let mut inner = room.inner.write();
+    if for_ms > 0 {
+        chat.typing_rooms.insert(room.id.clone(), ());
+        inner.typing.insert(user_id.clone(), chat.env.now() + for_ms).is_none()
+    } else {
+        inner.typing.remove(user_id).is_some()
+    }
 }
 
 fn tell(chat: &Chat, room: &Room) {

@@ -36,5 +36,15 @@ pub struct User {
     pub device: String,
 }
 
+/// For a process whose data is SQLite's, whatever the run's other servers use.
+pub const SQLITE: (&str, &str) = ("CHATBOOK_POSTGRES__URL", "");
+
+/// A sync token of the same server as `token`, from the end of time.
+pub fn far_token(token: &str) -> String {
+    let shards = token.trim_start_matches("s1_").split('_').next().unwrap_or_default().split('.');
+    let far = vec![i64::MAX.to_string(); shards.count()].join(".");
+    format!("s1_{far}_{}_ffffffffffffffff.{}", i64::MAX, u64::MAX)
+}
+
 /// Every password that the harness sets.
 pub const PASSWORD: &str = "correct horse battery staple";

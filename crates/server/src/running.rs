@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use api::{Metrics, Surface};
+use bus::Bus;
 use chat::Chat;
 use ruma::{OwnedServerName, ServerName};
 use store::{Db, identity::Identity};
@@ -42,10 +43,21 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         false => None,
     };
     let env = chat::Env::system();
-    let (db, _identity) = open_store(&own, &env).await?;
+    let (db, identity) = open_store(&own, &env).await?;
     let private = addr.ip().is_loopback() && own.server.trusted_proxies.is_empty();
     let files = media::Storage::local(&own.server.data.join("media")).map_err(refused)?;
-    let chat = Chat::open(db, files, env, rules, name, private).await.map_err(refused)?;
+    let bus = open_bus(&own, &identity)?;
+    let parts = chat::Parts {
+        db,
+        files,
+        env,
+        config: rules,
+        server_name: name,
+        secret: identity.secret,
+        loopback_only: private,
+        bus,
+    };
+    let chat = Chat::open(parts).await.map_err(refused)?;
     let metrics = Metrics::default();
     let surface = Surface {
         assets: own.web.enabled.then(web::assets),
@@ -128,6 +140,21 @@ async fn open_store(settings: &Own, env: &chat::Env) -> Result<(Db, Identity), S
         )));
     }
     Ok((db, kept))
+}
+
+/// What the nodes tell each other over, if Redis is configured. Stores that share one Redis do not meet there.
+fn open_bus(settings: &Own, identity: &Identity) -> Result<Option<Bus>, StartError> {
+    if settings.redis.urls.is_empty() {
+        return Ok(None);
+    }
+    if settings.postgres.url.is_empty() {
+        return Err(StartError(
+            "redis.urls is set, but postgres.url is not: Redis is for several nodes, and these share a PostgreSQL \
+             database. Set postgres.url too, or leave Redis out"
+                .into(),
+        ));
+    }
+    Bus::redis(&settings.redis, &identity.cluster).map(Some).map_err(refused)
 }
 
 async fn bind(address: SocketAddr, key: &str) -> Result<(TcpListener, SocketAddr), StartError> {

@@ -13,8 +13,9 @@ use std::{
 
 use crate::{
     error::{Error, Result},
-    log::{Commit, Committed, Head, Outcome, Shard, shard_of},
+    log::{Commit, Committed, Head, Outcome, Record, Shard, shard_of},
     postgres::{self, Postgres},
+    replay,
     sqlite::Sqlite,
     stats::{Snapshot, Stats},
     value::{Row, Value},
@@ -162,7 +163,17 @@ impl Db {
     /// The end of each shard's log, by shard, with everything in it that was acknowledged before the call.
     pub async fn heads(&self) -> Result<Vec<Head>> {
         let sql = "select epoch, head from shard order by shard";
-        self.query(sql, Vec::new(), |row| Ok(Head { epoch: row.get(0)?, pos: row.get(1)? })).await
+        let read = |row: &Row<'_>| Ok(Head { epoch: row.get(0)?, pos: row.get(1)? });
+        match &self.inner.engine {
+            Engine::Sqlite(engine) => engine.query(sql, Vec::new(), read).await,
+            Engine::Postgres(engine) => engine.query(sql, &[], read).await,
+        }
+    }
+
+    /// The shard's records after position `after` up to position `to`, in order. An event that was redacted since is as
+    /// the redaction left it.
+    pub async fn records(&self, shard: Shard, after: i64, to: i64) -> Result<Vec<Record>> {
+        replay::assemble(shard, self.query(replay::SQL, replay::params(shard, after, to), replay::read).await?)
     }
 
     /// Tells `follower` of every commit of this node from now on; returns the end of each shard's log at that moment.
@@ -183,7 +194,7 @@ impl Db {
         self.tidy(Stmt::new("update shard set epoch = epoch + 1, head = head + $1", crate::params![GAP])).await
     }
 
-    /// How many queries were run since the store was opened.
+    /// How many queries were run since the store was opened, looks at the heads aside.
     pub fn queries(&self) -> u64 {
         self.inner.queries.load(Relaxed)
     }

@@ -4,6 +4,8 @@
 
 pub mod account_data;
 pub mod accounts;
+mod batcher;
+mod command;
 mod db;
 mod dialect;
 pub mod directory;
@@ -17,7 +19,7 @@ pub mod nodes;
 pub mod postgres;
 pub mod profiles;
 pub mod receipts;
-pub mod replay;
+mod replay;
 pub mod rooms;
 pub mod to_device;
 pub mod user_rooms;

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use crate::{
-    db::Db,
     error::{Error, Result},
     events,
     log::{Change, Event, Record, Shard},
@@ -20,12 +19,6 @@ pub(crate) const SQL: &str = "
     from log l left join event e
       on e.shard = l.shard and e.room_id = l.room_id and e.seq >= l.seq and e.seq < l.seq + l.events
     where l.shard = $1 and l.pos > $2 and l.pos <= $3 order by l.pos, e.seq";
-
-/// The shard's records after position `after` up to position `to`, in order. An event that was redacted since is as the
-/// redaction left it.
-pub async fn records(db: &Db, shard: Shard, after: i64, to: i64) -> Result<Vec<Record>> {
-    assemble(shard, db.query(SQL, params(shard, after, to), read).await?)
-}
 
 pub(crate) fn params(shard: Shard, after: i64, to: i64) -> Vec<Value> {
     params![shard, after, to]

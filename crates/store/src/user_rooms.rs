@@ -35,6 +35,12 @@ pub async fn of_user(db: &Db, shard: Shard, user_id: &str) -> Result<Vec<UserRoo
     .await
 }
 
+/// The rooms that the user is in.
+pub async fn joined(db: &Db, shard: Shard, user_id: &str) -> Result<Vec<Arc<str>>> {
+    let sql = "select room_id from user_room where shard = $1 and user_id = $2 and membership = 'join'";
+    db.query(sql, params![shard, user_id], |row| row.get(0)).await
+}
+
 /// In how many rooms the user has this membership.
 pub async fn count(db: &Db, shard: Shard, user_id: &str, membership: &str) -> Result<i64> {
     let count = db

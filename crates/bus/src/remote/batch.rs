@@ -23,6 +23,15 @@ pub(super) struct Batch {
     room: Option<OwnedSemaphorePermit>,
 }
 
+/// What became of something that was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// It arrived.
+    Done,
+    /// It arrived at a server that says that another one is responsible.
+    NotHere,
+}
+
 /// Who learns what a command came to.
 enum Reply {
     Message,
@@ -63,9 +72,9 @@ impl Batch {
     ///
     /// # Errors
     /// Why the connection is of no use any more.
-    pub(super) async fn send(self, mut connection: MultiplexedConnection, node: Arc<Node>) -> Result<(), String> {
+    pub(super) async fn send(self, mut connection: MultiplexedConnection, node: Arc<Node>) -> Result<Outcome, String> {
         if self.replies.is_empty() {
-            return Ok(());
+            return Ok(Outcome::Done);
         }
         let count = self.replies.len();
         let answers = match connection.send_packed_commands(&self.commands, 0, count).await {
@@ -76,9 +85,8 @@ impl Batch {
             }
         };
         drop(self.room);
-        let done = self.replies.into_iter().zip(answers).map(|(reply, answer)| settle(reply, answer, &node));
-        // Each of them is settled, whatever became of the one before it.
-        done.fold(Ok(()), Result::and)
+        let settled = self.replies.into_iter().zip(answers).map(|(reply, answer)| settle(reply, answer, &node));
+        Ok(settled.fold(Outcome::Done, |all, one| if one == Outcome::Done { all } else { one }))
     }
 }
 
@@ -87,28 +95,22 @@ pub(super) fn publish(channel: &str, message: &[u8]) -> redis::Cmd {
     redis::cmd("PUBLISH").arg(channel).arg(message).take()
 }
 
-fn settle(reply: Reply, answer: Value, node: &Node) -> Result<(), String> {
-    let failure = match (reply, answer) {
-        (Reply::Message, Value::ServerError(error)) => error,
-        (Reply::Message, _) => {
-            node.count_published(1);
-            return Ok(());
-        }
-        (_, Value::ServerError(error)) => error,
-        (Reply::Change, _) => return Ok(()),
-        (Reply::Read(asker), answer) => {
-            // An answer that cannot be read is dropped, and with it the asker's hope. Nobody may be waiting any more.
+fn settle(reply: Reply, answer: Value, node: &Node) -> Outcome {
+    if let Value::ServerError(error) = answer {
+        node.count_dropped_out(1);
+        tracing::debug!(name: "bus.refused", %error, "Redis did not do what it was asked to");
+        let not_here = matches!(error.kind(), Some(ServerErrorKind::Moved | ServerErrorKind::ReadOnly));
+        return if not_here { Outcome::NotHere } else { Outcome::Done };
+    }
+    match reply {
+        Reply::Message => node.count_published(1),
+        Reply::Change => {}
+        // An answer that cannot be read is dropped, and with it the asker's hope. Nobody may be waiting any more.
+        Reply::Read(asker) => {
             if let Ok(values) = values::read(answer) {
                 asker.send(values).ok();
             }
-            return Ok(());
         }
-    };
-    node.count_dropped_out(1);
-    tracing::debug!(name: "bus.refused", error = %failure, "Redis did not do what it was asked to");
-    match failure.kind() {
-        // Somebody else is responsible now.
-        Some(ServerErrorKind::Moved | ServerErrorKind::ReadOnly) => Err(failure.to_string()),
-        _ => Ok(()),
     }
+    Outcome::Done
 }

@@ -5,18 +5,18 @@ use std::{sync::Arc, time::Duration};
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use redis::{ConnectionInfo, aio::MultiplexedConnection};
 use tokio::{
-    sync::mpsc,
+    sync::{Notify, mpsc},
     time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout},
 };
 
 use super::{
-    batch::{self, Batch},
-    connection::Listening,
+    batch::{self, Batch, Outcome},
+    connection::{self, Listening},
     health::Health,
     heartbeat::{self, Heartbeat, Pulse},
     names::Names,
     outgoing::Outgoing,
-    place::Place,
+    place::{Found, Place},
 };
 use crate::{
     node::Node,
@@ -29,6 +29,8 @@ const BATCH: usize = 512;
 const IN_FLIGHT: usize = 16;
 /// How often sentinels and clusters are asked whether another server counts by now.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// The least between two such questions.
+const LOOK_PAUSE: Duration = Duration::from_millis(200);
 /// How long the last messages have when the bus ends.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -49,15 +51,17 @@ pub(super) struct Link {
     node: Arc<Node>,
     heartbeat: Heartbeat,
     /// Polled in the order they were put in, so what waits first is sent first.
-    in_flight: FuturesUnordered<BoxFuture<'static, Result<(), String>>>,
+    in_flight: FuturesUnordered<BoxFuture<'static, Result<Outcome, String>>>,
+    /// Said when the server is not the one that counts.
+    misplaced: Arc<Notify>,
     was_up: bool,
 }
 
 impl Link {
     pub(super) fn new(server: ConnectionInfo, listening: Listening, names: Arc<Names>, node: Arc<Node>) -> Link {
         let Listening { connection, echoes } = listening;
-        let (heartbeat, in_flight) = (Heartbeat::default(), FuturesUnordered::new());
-        Link { server, connection, echoes, names, node, heartbeat, in_flight, was_up: false }
+        let (heartbeat, in_flight, misplaced) = (Heartbeat::default(), FuturesUnordered::new(), Arc::default());
+        Link { server, connection, echoes, names, node, heartbeat, in_flight, misplaced, was_up: false }
     }
 
     /// Uses the connection until it ends.
@@ -81,14 +85,16 @@ impl Link {
     ) -> Result<(), String> {
         let mut beats = interval(heartbeat::EVERY);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut elsewhere = Box::pin(elsewhere(place, self.server.clone()));
+        let mut elsewhere = Box::pin(elsewhere(place, self.server.clone(), Arc::clone(&self.misplaced)));
         let mut waiting = Vec::new();
         loop {
             tokio::select! {
                 _ = beats.tick() => self.beat(),
                 () = until(self.heartbeat.deadline(Instant::now())) => self.overdue(health)?,
                 echo = self.echoes.recv() => self.came_back(echo, health)?,
-                Some(done) = self.in_flight.next() => done?,
+                Some(outcome) = self.in_flight.next() => if outcome? == Outcome::NotHere {
+                    self.misplaced.notify_one();
+                },
                 taken = outgoing.take(&mut waiting, BATCH), if self.in_flight.len() < IN_FLIGHT => match taken {
                     0 => return self.finish().await,
                     _ => self.send(waiting.drain(..)),
@@ -107,7 +113,10 @@ impl Link {
         let number = self.heartbeat.beat(Instant::now());
         let ping = batch::publish(&self.names.heartbeat, &number.to_be_bytes());
         let mut connection = self.connection.clone();
-        let ping = async move { ping.exec_async(&mut connection).await.map_err(|error| error.to_string()) };
+        let ping = async move {
+            let sent = ping.exec_async(&mut connection).await;
+            sent.map(|()| Outcome::Done).map_err(|error| error.to_string())
+        };
         self.in_flight.push(ping.boxed());
     }
 
@@ -147,18 +156,20 @@ async fn until(deadline: Option<Instant>) {
     }
 }
 
-/// Ends when another server is the one to connect to.
-async fn elsewhere(place: &Place, here: ConnectionInfo) -> String {
+/// Ends when another server is the one to connect to, and lets us in.
+async fn elsewhere(place: &Place, here: ConnectionInfo, misplaced: Arc<Notify>) -> String {
     if place.is_fixed() {
         std::future::pending::<()>().await;
     }
     loop {
-        sleep(LOOK_AGAIN).await;
+        timeout(LOOK_AGAIN, misplaced.notified()).await.ok();
         // While nobody can be asked, here is as good as anywhere.
-        if let Ok(server) = place.find().await
-            && server.addr() != here.addr()
+        if let Ok(Found { best, .. }) = place.find().await
+            && best.addr() != here.addr()
+            && connection::ask(best.clone()).await.is_ok()
         {
-            return format!("{} has taken its place", server.addr());
+            return format!("{} is the one to connect to", best.addr());
         }
+        sleep(LOOK_PAUSE).await;
     }
 }

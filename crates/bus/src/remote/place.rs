@@ -17,6 +17,14 @@ pub(super) enum Place {
     Cluster { nodes: Vec<ConnectionInfo>, key: String },
 }
 
+/// Where to connect now.
+pub(super) struct Found {
+    /// The server that counts.
+    pub(super) best: ConnectionInfo,
+    /// Those that pass messages on too while it is away: in a Redis Cluster every node does. Values they do not keep.
+    pub(super) others: Vec<ConnectionInfo>,
+}
+
 impl Place {
     pub(super) fn new(config: &Redis, names: &Names) -> Result<Place, ConfigError> {
         let mut servers = config.servers()?;
@@ -33,13 +41,16 @@ impl Place {
     }
 
     /// Asks everyone at once and takes the first answer.
-    pub(super) async fn find(&self) -> Result<ConnectionInfo, String> {
-        let questions: Vec<BoxFuture<'_, Result<ConnectionInfo, String>>> = match self {
-            Place::Single(server) => return Ok(server.clone()),
-            Place::Sentinel { sentinels, master } => sentinels.iter().map(|at| master_at(at, master).boxed()).collect(),
-            Place::Cluster { nodes, key } => nodes.iter().map(|at| owner_at(at, key).boxed()).collect(),
+    pub(super) async fn find(&self) -> Result<Found, String> {
+        let (questions, others): (Vec<BoxFuture<'_, _>>, &[ConnectionInfo]) = match self {
+            Place::Single(server) => return Ok(Found { best: server.clone(), others: Vec::new() }),
+            Place::Sentinel { sentinels, master } => {
+                (sentinels.iter().map(|at| master_at(at, master).boxed()).collect(), &[])
+            }
+            Place::Cluster { nodes, key } => (nodes.iter().map(|at| owner_at(at, key).boxed()).collect(), nodes),
         };
-        select_ok(questions).await.map(|(server, _)| server)
+        let (best, _) = select_ok(questions).await?;
+        Ok(Found { best, others: others.to_vec() })
     }
 }
 

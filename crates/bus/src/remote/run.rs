@@ -1,6 +1,6 @@
 //! Keeping a connection up, for ever.
 
-use std::sync::Arc;
+use std::{iter, sync::Arc};
 
 use tokio::time::sleep;
 
@@ -11,7 +11,7 @@ use super::{
     link::{End, Link},
     names::Names,
     outgoing::Outgoing,
-    place::Place,
+    place::{Found, Place},
 };
 use crate::{node::Node, queue};
 
@@ -44,9 +44,15 @@ pub(super) async fn run(place: Place, names: Arc<Names>, node: Arc<Node>, mut ou
     node.set_healthy(false);
 }
 
+/// To the best server that lets us in.
 async fn connect(place: &Place, names: &Arc<Names>, node: &Arc<Node>) -> Result<Link, String> {
-    let server = place.find().await?;
-    let listening = connection::listen(&server, names, node).await;
-    let listening = listening.map_err(|error| format!("{}: {error}", server.addr()))?;
-    Ok(Link::new(server, listening, Arc::clone(names), Arc::clone(node)))
+    let Found { best, others } = place.find().await?;
+    let mut failed = None;
+    for server in iter::once(best).chain(others) {
+        match connection::listen(&server, names, node).await {
+            Ok(listening) => return Ok(Link::new(server, listening, Arc::clone(names), Arc::clone(node))),
+            Err(reason) => failed = failed.or_else(|| Some(format!("{}: {reason}", server.addr()))),
+        }
+    }
+    Err(failed.unwrap_or_default())
 }

@@ -2,6 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
+mod cluster;
 mod faults;
+mod load;
+mod logs;
+mod sentinel;
 mod suite;
 mod worlds;

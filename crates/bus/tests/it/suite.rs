@@ -14,6 +14,8 @@ macro_rules! rules {
     ($($rule:ident)*) => {
         rules! { @world in_process $($rule)* }
         rules! { @world redis $($rule)* }
+        rules! { @world sentinel $($rule)* }
+        rules! { @world cluster $($rule)* }
     };
     (@world $world:ident $($rule:ident)*) => {
         mod $world {

@@ -7,7 +7,10 @@ use std::{
 
 use bus::{Bus, Exchange, Mode, Redis, Subscription};
 use bytes::Bytes;
-use tokio::{sync::OnceCell, time::timeout};
+use tokio::{
+    sync::OnceCell,
+    time::{sleep, timeout},
+};
 
 /// Long enough for a slow machine; no test waits for it to pass.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -29,10 +32,32 @@ impl World {
         World::at(single(&redis.url()))
     }
 
+    pub async fn sentinel() -> World {
+        static SENTINEL: OnceCell<(services::Redis, services::Sentinel)> = OnceCell::const_new();
+        let start = async || {
+            let redis = services::Redis::start(&[]).await.unwrap();
+            let sentinel = services::Sentinel::start(&redis, "chat").await.unwrap();
+            (redis, sentinel)
+        };
+        World::at(behind(&SENTINEL.get_or_init(start).await.1))
+    }
+
+    pub async fn cluster() -> World {
+        static CLUSTER: OnceCell<services::RedisCluster> = OnceCell::const_new();
+        let cluster = CLUSTER.get_or_init(async || services::RedisCluster::start().await.unwrap()).await;
+        World::at(of(cluster))
+    }
+
     /// A cluster that no other world is in.
     pub fn at(config: Redis) -> World {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         World::Redis { config, namespace: format!("cluster-{}", NEXT.fetch_add(1, Ordering::Relaxed)) }
+    }
+
+    /// The same cluster, reached in another way.
+    pub fn sibling(&self, config: Redis) -> World {
+        let World::Redis { namespace, .. } = self else { panic!("there is one way only") };
+        World::Redis { config, namespace: namespace.clone() }
     }
 
     /// One more node, which may not be connected yet.
@@ -55,6 +80,15 @@ pub fn single(url: &str) -> Redis {
     Redis { urls: vec![url.to_owned()], mode: Mode::Single, ..Redis::default() }
 }
 
+pub fn behind(sentinel: &services::Sentinel) -> Redis {
+    let urls = vec![format!("redis://{}", sentinel.addr())];
+    Redis { urls, mode: Mode::Sentinel, sentinel_master: sentinel.name().to_owned() }
+}
+
+pub fn of(cluster: &services::RedisCluster) -> Redis {
+    Redis { urls: cluster.urls(), mode: Mode::Cluster, ..Redis::default() }
+}
+
 /// Waits until a bus is healthy, or is not.
 pub async fn becomes(bus: &Bus, healthy: bool) {
     let mut health = bus.healthy();
@@ -71,4 +105,19 @@ pub async fn next(subscription: &mut Subscription) -> Bytes {
 pub async fn hears(from: &Bus, subscription: &mut Subscription, message: &'static str) {
     from.publish(Bytes::from(message));
     assert_eq!(next(subscription).await, message);
+}
+
+/// Waits until these are the ids of a kind.
+pub async fn reads(bus: &Bus, kind: &str, ids: &[&str]) {
+    let wait = async {
+        loop {
+            let mut found: Vec<_> = bus.all(kind).await.unwrap_or_default().into_iter().map(|(id, _)| id).collect();
+            found.sort();
+            if found == ids {
+                break;
+            }
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("the values do not become {ids:?}"));
 }

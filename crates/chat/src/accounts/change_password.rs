@@ -8,7 +8,7 @@ use crate::{
     devices::{self, Gone},
     passwords,
     sessions::Session,
-    uia::{self, AuthData},
+    uia::AuthData,
 };
 
 /// The body of a change of password.
@@ -27,7 +27,7 @@ pub async fn change_password(chat: &Chat, session: &Session, body: PasswordChang
     let missing = || Error::matrix(400, "M_MISSING_PARAM", "The new password is missing.");
     let password = body.new_password.ok_or_else(missing)?;
     passwords::check_strength(chat, &password)?;
-    let authorized = devices::confirm(chat, session, "change_password", body.auth).await?;
+    devices::confirm(chat, session, "change_password", body.auth).await?;
     let password_hash = passwords::hash(chat, password).await?;
     let write = users::set_password(session.user_id.as_str(), &password_hash);
     let gone = match body.logout_devices.unwrap_or(true) {
@@ -35,6 +35,5 @@ pub async fn change_password(chat: &Chat, session: &Session, body: PasswordChang
         false => Gone::These(&[]),
     };
     devices::remove(chat, &session.user_id, gone, vec![write], Vec::new()).await?;
-    uia::finish(chat, &authorized);
     Ok(())
 }

@@ -11,7 +11,7 @@ use crate::{
     devices::{self, Gone},
     rooms::membership,
     sessions::Session,
-    uia::{self, AuthData},
+    uia::AuthData,
 };
 
 /// The body of a deactivation.
@@ -29,7 +29,7 @@ pub struct Deactivation {
 /// # Errors
 /// [`crate::Error::Challenge`]. After any other error the account is still in use, and the user can try again.
 pub async fn deactivate(chat: &Arc<Chat>, session: &Session, body: Deactivation) -> Result<()> {
-    let authorized = devices::confirm(chat, session, "deactivate", body.auth).await?;
+    devices::confirm(chat, session, "deactivate", body.auth).await?;
     let (chat, user_id) = (chat.clone(), session.user_id.clone());
     // In a task of its own: a client that hangs up does not leave it half done.
     let closing = tokio::spawn(async move {
@@ -41,7 +41,6 @@ pub async fn deactivate(chat: &Arc<Chat>, session: &Session, body: Deactivation)
             changes.push(Change::Erased { user_id: user_id.as_str().into(), ts: now });
         }
         devices::remove(&chat, &user_id, Gone::All, writes, changes).await?;
-        uia::finish(&chat, &authorized);
         leave_rooms(&chat, &user_id).await;
         Ok(())
     });

@@ -48,10 +48,10 @@ pub fn registration_mode(chat: &Chat) -> RegistrationMode {
 /// M_FORBIDDEN if registration is closed; M_INVALID_USERNAME, M_USER_IN_USE; M_WEAK_PASSWORD; [`Error::Challenge`];
 /// M_MISSING_PARAM without a password; [`Error::RateLimited`].
 pub async fn register(chat: &Chat, body: Registration, address: &str) -> Result<(OwnedUserId, Option<SignedIn>)> {
-    let flows: &'static [&'static [Stage]] = match registration_mode(chat) {
+    let flows: &'static [Stage] = match registration_mode(chat) {
         RegistrationMode::Closed => return Err(closed()),
-        RegistrationMode::Token => &[&[Stage::RegistrationToken]],
-        RegistrationMode::Open | RegistrationMode::Auto => &[&[Stage::Dummy]],
+        RegistrationMode::Token => &[Stage::RegistrationToken],
+        RegistrationMode::Open | RegistrationMode::Auto => &[Stage::Dummy],
     };
     let user_id = match &body.username {
         Some(name) => available(chat, name, address).await?,
@@ -64,12 +64,11 @@ pub async fn register(chat: &Chat, body: Registration, address: &str) -> Result<
     let device_name = device_name(body.initial_device_display_name)?;
     let operation = Operation {
         binding: "register".to_owned(),
-        owner: address.to_owned(),
         address: address.to_owned(),
         user_id: None,
         flows,
     };
-    let authorized = uia::authorize(chat, operation, body.auth).await?;
+    let token = uia::authorize(chat, &operation, body.auth).await?;
     let password = body.password.ok_or_else(|| Error::matrix(400, "M_MISSING_PARAM", "The password is missing."))?;
     chat.rate_limits.check_registration(address)?;
     let password_hash = passwords::hash(chat, password).await?;
@@ -82,17 +81,15 @@ pub async fn register(chat: &Chat, body: Registration, address: &str) -> Result<
         writes.push(devices::upsert(user_id.as_str(), &device_id, device_name.as_deref(), now, address));
         writes.push(session_rows::insert(&session));
     }
-    writes.extend(authorized.registration_token.as_deref().map(|token| registration_tokens::take(token, now)));
+    writes.extend(token.as_deref().map(|token| registration_tokens::take(token, now)));
     match chat.db.write(REGISTRATIONS, writes).await {
         Err(store::Error::Expectation(0)) => return Err(in_use()),
-        // Somebody else used the token up between the check and now: its session is worth nothing any more.
+        // Somebody else used the token up between the check and now.
         Err(store::Error::Expectation(_)) => {
-            uia::finish(chat, &authorized);
             return Err(Error::matrix(401, "M_UNAUTHORIZED", "The registration token is not valid any more."));
         }
         result => result?,
     };
-    uia::finish(chat, &authorized);
     let signed_in = (!body.inhibit_login).then(|| SignedIn { user_id: user_id.clone(), device_id, tokens });
     Ok((user_id, signed_in))
 }

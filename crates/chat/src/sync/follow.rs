@@ -6,13 +6,18 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::join_all;
 use parking_lot::Mutex;
 use store::{
+    Db,
     log::{Committed, Head, Shard},
-    replay,
 };
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, sleep_until, timeout},
+};
 
+use super::hub::Hub;
 use crate::{Chat, Error, Result};
 
 /// How often the heads are looked at while hints come through.
@@ -26,58 +31,76 @@ const PAGE: i64 = 1_000;
 /// How long a request waits for this node to know what others have committed.
 const FRESH_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Runs until the server stops.
-pub(crate) async fn run(chat: Weak<Chat>) {
-    let Some(hub) = chat.upgrade().map(|chat| chat.hub.clone()) else { return };
-    let mut polled = Instant::now();
-    loop {
-        let Some(alone) = chat.upgrade().map(|chat| !chat.are_hints_coming()) else { return };
-        let due = polled + if alone { POLL_ALONE } else { POLL };
-        let poll = timeout_at(due, hub.behind.notified()).await.is_err();
-        let Some(chat) = chat.upgrade() else { return };
-        if poll {
-            polled = Instant::now();
-            look(&chat).await;
-        } else if !alone {
-            sleep(PATIENCE).await;
-        }
-        let reads = hub.shards_behind().into_iter().map(|shard| read(&chat, shard));
-        futures_util::future::join_all(reads).await;
-    }
+/// Keeps a hub up with the logs of its store.
+pub(crate) struct Follow {
+    db: Db,
+    hub: Weak<Hub>,
+    /// Whether hints of other nodes are coming in.
+    hints: watch::Receiver<bool>,
 }
 
-/// Looks how far the logs have come.
-async fn look(chat: &Chat) {
-    chat.hub.counts.polls.fetch_add(1, Relaxed);
-    match chat.db.heads().await {
-        Ok(heads) => chat.hub.learn_heads(&heads),
-        Err(error) => tracing::debug!(name: "tail.poll", %error, "the heads of the logs could not be read"),
+impl Follow {
+    pub(crate) fn new(db: Db, hub: &Arc<Hub>, hints: watch::Receiver<bool>) -> Self {
+        Self { db, hub: Arc::downgrade(hub), hints }
     }
-}
 
-/// Reads what is missing in a shard, up to what is known to exist.
-async fn read(chat: &Chat, shard: Shard) {
-    let hub = &chat.hub;
-    let (epoch, after, known) = (hub.epoch(shard), hub.cursor(shard), hub.known(shard));
-    let to = known.min(after + PAGE);
-    hub.counts.gap_reads.fetch_add(1, Relaxed);
-    let records = match replay::records(&chat.db, shard, after, to).await {
-        Ok(records) => records,
-        Err(error) => return tracing::warn!(name: "tail.read", shard, %error, "the log could not be read"),
-    };
-    hub.counts.read.fetch_add(records.len() as u64, Relaxed);
-    if records.first().is_none_or(|record| record.pos != after + 1) {
-        // Not one was there when it was known to be: the log was cut off, or belongs to another epoch.
-        if hub.cursor(shard) == after {
-            hub.reset(shard, Head { epoch, pos: known });
-            look(chat).await;
+    /// Runs until the hub is gone.
+    pub(crate) async fn run(mut self) {
+        let mut polled = Instant::now();
+        while let Some(hub) = self.hub.upgrade() {
+            let hints = *self.hints.borrow_and_update();
+            let due = polled + if hints { POLL } else { POLL_ALONE };
+            let poll = tokio::select! {
+                biased;
+                () = hub.behind.notified() => false,
+                () = sleep_until(due) => true,
+                // When they stop, what they left out is looked for at once. An end of the bus is no news.
+                Ok(()) = self.hints.changed() => true,
+            };
+            if poll {
+                polled = Instant::now();
+                self.look(&hub).await;
+            } else if hints {
+                sleep(PATIENCE).await;
+            }
+            join_all(hub.shards_behind().into_iter().map(|shard| self.read(&hub, shard))).await;
         }
-        return;
     }
-    let records = records.into_iter().map(Arc::new).collect();
-    hub.offer(&Committed { epoch, records, heads: Vec::new() });
-    if to < known {
-        hub.behind.notify_one();
+
+    /// Looks how far the logs have come.
+    async fn look(&self, hub: &Hub) {
+        hub.counts.polls.fetch_add(1, Relaxed);
+        match self.db.heads().await {
+            Ok(heads) => hub.learn_heads(&heads),
+            Err(error) => tracing::debug!(name: "tail.poll", %error, "the heads of the logs could not be read"),
+        }
+    }
+
+    /// Reads what is missing in a shard, up to what is known to exist.
+    async fn read(&self, hub: &Hub, shard: Shard) {
+        let (epoch, after, known) = (hub.epoch(shard), hub.cursor(shard), hub.known(shard));
+        let to = known.min(after + PAGE);
+        hub.counts.gap_reads.fetch_add(1, Relaxed);
+        let records = match self.db.records(shard, after, to).await {
+            Ok(records) => records,
+            Err(error) => return tracing::warn!(name: "tail.read", shard, %error, "the log could not be read"),
+        };
+        hub.counts.read.fetch_add(records.len() as u64, Relaxed);
+        if records.first().is_none_or(|record| record.pos != after + 1) {
+            // Not there, though it is known to have been: the log was cut off, or is another epoch's.
+            if hub.cursor(shard) == after {
+                self.look(hub).await;
+                if hub.epoch(shard) == epoch {
+                    hub.reset(shard, Head { epoch, pos: known });
+                }
+            }
+            return;
+        }
+        let records = records.into_iter().map(Arc::new).collect();
+        hub.offer(&Committed { epoch, records, heads: Vec::new() });
+        if to < known {
+            hub.behind.notify_one();
+        }
     }
 }
 

@@ -154,6 +154,18 @@ impl Hub {
         self.learn(&heads.iter().map(|head| head.pos).collect::<Vec<_>>());
     }
 
+    /// Records of the shard exist up to a position, which did not come along.
+    pub(crate) fn learn_of(&self, shard: Shard, committed: &Committed, pos: i64) {
+        if self.epoch(shard) != committed.epoch {
+            return self.behind.notify_one();
+        }
+        let mut heads = committed.heads.clone();
+        if let Some(head) = heads.get_mut(shard as usize) {
+            *head = (*head).max(pos);
+        }
+        self.learn(&heads);
+    }
+
     /// Takes in records of one shard that were committed by this node, told by another, or read from the log: in the
     /// order of the log, each once, whatever order they come in.
     pub(crate) fn offer(&self, committed: &Committed) {

@@ -32,7 +32,7 @@ async fn when_the_disk_is_full_sends_say_so_reads_go_on_and_free_space_ends_it_w
         println!("skipped: mounting a small file system needs root");
         return;
     };
-    let process = Process::spawn_in(disk.directory.clone(), &[]).await;
+    let process = Process::spawn_in(disk.directory.clone(), &[e2e::SQLITE]).await;
     let alice = process.register("alice").await;
     let room = process.post("/_matrix/client/v3/createRoom", json!({ "name": "Tea" })).by(&alice).ok().await;
     let room = room["room_id"].as_str().expect("a room id").to_owned();

@@ -69,10 +69,10 @@ async fn listening_beyond_loopback_without_a_server_name_is_refused() {
 #[tokio::test]
 async fn a_server_name_cannot_change_once_somebody_has_joined() {
     let data = Arc::new(TempDir::new().expect("a directory"));
-    let mut first = Process::spawn_in(data.clone(), &[("CHATBOOK_SERVER__NAME", "first.test")]).await;
+    let mut first = Process::spawn_in(data.clone(), &[("CHATBOOK_SERVER__NAME", "first.test"), e2e::SQLITE]).await;
     first.kill().await;
     // Nobody has joined: the name was a slip.
-    let mut second = Process::spawn_in(data.clone(), &[("CHATBOOK_SERVER__NAME", "second.test")]).await;
+    let mut second = Process::spawn_in(data.clone(), &[("CHATBOOK_SERVER__NAME", "second.test"), e2e::SQLITE]).await;
     second.register("alice").await;
     second.kill().await;
     let path = data.path().display().to_string();

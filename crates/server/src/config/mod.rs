@@ -34,6 +34,8 @@ pub struct Own {
     pub metrics: Metrics,
     /// The database of a cluster.
     pub postgres: store::postgres::Config,
+    /// Through what the nodes of a cluster tell each other what is new.
+    pub redis: bus::Redis,
 }
 
 impl std::ops::Deref for Settings {

@@ -4,87 +4,69 @@ use std::{collections::HashMap, fmt::Write, sync::Arc};
 
 use tokio_postgres::{Row, Statement, types::ToSql};
 
-use super::pool::Connection;
+use super::pool::{self, Connection, Pool};
 use crate::{
+    command::{Answer, Append, Command, Failure, Fate, Key, Reply},
     db::Stmt,
     error::{Error, Result},
     log::{Commit, Event, NewEvent, NewReceipt, Outcome, Record, RoomPart, Shard},
-    value::Value,
+    replay,
+    value::{Row as StoreRow, Value},
 };
-
-/// What somebody asks the shard to do.
-pub(super) enum Command {
-    Write(Vec<Stmt>),
-    Commit(Box<Commit>),
-}
-
-/// What became of it.
-#[derive(Debug)]
-pub(super) enum Answer {
-    Write(Vec<usize>),
-    Commit(Outcome),
-}
-
-/// Which command it is, also when it is sent again: the user (empty for a key of the node's own), and a key.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Key {
-    pub(super) user_id: Arc<str>,
-    pub(super) key: [u8; 16],
-}
-
-/// What a command came to in the batch.
-#[derive(Debug)]
-pub(super) enum Fate {
-    /// It was done now.
-    Done(Answer),
-    /// It had been done before, in the commit at this position (0 for a write), and was answered this.
-    Before { pos: i64, answer: String },
-    /// It was refused.
-    Refused(Error),
-}
-
-/// The answer to a batch.
-pub(super) struct Reply {
-    pub(super) epoch: i64,
-    pub(super) heads: Vec<i64>,
-    pub(super) fates: Vec<Fate>,
-    /// What was appended.
-    pub(super) records: Vec<Arc<Record>>,
-}
-
-impl Command {
-    fn writes(&self) -> &[Stmt] {
-        match self {
-            Self::Write(statements) => statements,
-            Self::Commit(commit) => &commit.writes,
-        }
-    }
-
-    fn commit(&self) -> Option<&Commit> {
-        match self {
-            Self::Write(_) => None,
-            Self::Commit(commit) => Some(commit),
-        }
-    }
-
-    fn events(&self) -> &[NewEvent] {
-        self.commit().and_then(|commit| commit.room.as_ref()).map_or(&[], |room| &room.events)
-    }
-
-    /// Bytes that it takes, about.
-    pub(super) fn size(&self) -> usize {
-        let text = |value: &Value| if let Value::Text(text) = value { text.len() } else { 16 };
-        let writes: usize = self.writes().iter().flat_map(|write| &write.params).map(text).sum();
-        writes + self.events().iter().map(|event| event.json.get().len() + 256).sum::<usize>() + 256
-    }
-}
 
 const SQL: &str = "select * from commit_batch_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
     $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41)";
 
-/// The statement that appends a batch.
-pub(super) async fn prepare(connection: &mut Connection) -> Result<Statement, tokio_postgres::Error> {
-    connection.prepare(SQL).await
+/// Appends on a connection of its own, made when needed.
+pub(super) struct Appender {
+    pool: Arc<Pool>,
+    connection: Option<(Connection, Statement)>,
+}
+
+impl Appender {
+    pub(super) fn new(pool: Arc<Pool>) -> Self {
+        Self { pool, connection: None }
+    }
+
+    async fn connect(&mut self) -> Result<&(Connection, Statement), tokio_postgres::Error> {
+        let open = match self.connection.take() {
+            Some(open) => open,
+            None => {
+                let mut connection = self.pool.connect().await?;
+                let statement = connection.prepare(SQL).await?;
+                (connection, statement)
+            }
+        };
+        Ok(self.connection.insert(open))
+    }
+}
+
+impl Append for Appender {
+    async fn append(&mut self, shard: Shard, batch: &[(&Command, &Key)]) -> Result<Reply, Failure> {
+        let silence = self.pool.silence();
+        let attempt = async {
+            let (connection, statement) = self.connect().await?;
+            run(connection, statement, shard, batch).await
+        };
+        let failure = match tokio::time::timeout(silence, attempt).await {
+            Ok(Ok(row)) => return read(&row, shard, batch).map_err(Failure::Refused),
+            Ok(Err(error)) if !pool::is_passing(&error) => return Err(Failure::Refused(error.into())),
+            Ok(Err(error)) => pool::text(&error),
+            Err(_) => "the database does not answer".to_owned(),
+        };
+        self.connection = None;
+        Err(Failure::Unknown(failure))
+    }
+
+    async fn record(&self, shard: Shard, pos: i64) -> Result<Option<Record>> {
+        let rows = self.pool.query(replay::SQL, &replay::params(shard, pos - 1, pos)).await?;
+        let rows = rows.iter().map(|row| replay::read(&StoreRow::postgres(row))).collect::<Result<Vec<_>>>()?;
+        Ok(replay::assemble(shard, rows)?.pop())
+    }
+
+    fn nonce(&self) -> [u8; 8] {
+        self.pool.nonce()
+    }
 }
 
 /// The columns of a batch, in the order of the function's arguments.
@@ -134,7 +116,7 @@ struct Columns<'a> {
 }
 
 /// Runs the batch on the connection.
-pub(super) async fn run(
+async fn run(
     connection: &Connection,
     statement: &Statement,
     shard: Shard,
@@ -283,7 +265,7 @@ fn array_element(value: &Value) -> String {
 }
 
 /// Reads the function's answer.
-pub(super) fn read(row: &Row, shard: Shard, commands: &[(&Command, &Key)]) -> Result<Reply> {
+fn read(row: &Row, shard: Shard, commands: &[(&Command, &Key)]) -> Result<Reply> {
     let statuses: Vec<&str> = row.try_get("c_status")?;
     let positions: Vec<Option<i64>> = row.try_get("c_pos")?;
     let answers: Vec<Option<&str>> = row.try_get("c_answer")?;

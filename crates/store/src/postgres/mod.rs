@@ -1,7 +1,6 @@
 //! The engine of a cluster: a PostgreSQL database that any number of nodes share.
 
 mod batch;
-mod batcher;
 mod migrations;
 mod pool;
 
@@ -13,12 +12,10 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
-use self::{
-    batch::{Answer, Command},
-    batcher::Job,
-    pool::Pool,
-};
+use self::{batch::Appender, pool::Pool};
 use crate::{
+    batcher::{Batcher, Job},
+    command::{Answer, Command},
     db::{Follower, Stmt},
     error::{Error, Result},
     log::{Commit, Outcome, Shard},
@@ -69,12 +66,13 @@ impl Default for Config {
 /// The open database.
 pub(crate) struct Postgres {
     pool: Arc<Pool>,
-    batchers: Vec<Batcher>,
+    batchers: Vec<ShardDoor>,
     follower: Arc<OnceLock<Follower>>,
     stats: Arc<Stats>,
 }
 
-struct Batcher {
+/// The way to a shard's batcher.
+struct ShardDoor {
     jobs: mpsc::Sender<Job>,
     task: parking_lot::Mutex<Option<tokio::task::JoinHandle<()>>>,
 }
@@ -86,8 +84,8 @@ impl Postgres {
         let follower = Arc::new(OnceLock::new());
         let batcher = |shard| {
             let (jobs, queue) = mpsc::channel(QUEUE);
-            let batcher = batcher::Batcher::new(shard, pool.clone(), follower.clone(), stats.clone());
-            Batcher { jobs, task: parking_lot::Mutex::new(Some(tokio::spawn(batcher.run(queue)))) }
+            let batcher = Batcher::new(shard, Appender::new(pool.clone()), follower.clone(), stats.clone());
+            ShardDoor { jobs, task: parking_lot::Mutex::new(Some(tokio::spawn(batcher.run(queue)))) }
         };
         let batchers = (0..shards as Shard).map(batcher).collect();
         Ok((Self { pool, batchers, follower, stats }, shards))

@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashMap,
-    future::Future,
     str::FromStr,
     sync::{Arc, OnceLock, atomic::Ordering::Relaxed},
     time::Duration,
@@ -195,14 +194,6 @@ impl Connection {
 
 fn dynamic(params: &[Value]) -> Vec<&(dyn ToSql + Sync)> {
     params.iter().map(|value| value as &(dyn ToSql + Sync)).collect()
-}
-
-/// Waits for `work`, but not for ever.
-pub(super) async fn within<T>(
-    patience: Duration,
-    work: impl Future<Output = Result<T, tokio_postgres::Error>>,
-) -> Result<Result<T, tokio_postgres::Error>> {
-    timeout(patience, work).await.map_err(|_| Error::Unavailable)
 }
 
 /// Whether the failure lies in the connection or the moment, not in what was asked.

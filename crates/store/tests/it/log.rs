@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use store::{
     Db, Error, Stmt, Value, events,
     log::{Change, Commit, Guard, NewEvent, Outcome, Record, RoomPart, TxnKey},
-    params, replay, rooms,
+    params, rooms,
 };
 
 use crate::engines::{Store, suite};
@@ -179,12 +179,12 @@ pub(crate) async fn the_log_reads_back_as_it_was_followed(store: Store) {
     let db = store.open().await;
     create(&db).await;
     let record = committed(db.commit(with_txn("$a", "t")).await.unwrap());
-    let read = replay::records(&db, 0, 0, 2).await.unwrap();
+    let read = db.records(0, 0, 2).await.unwrap();
     assert_eq!(read.iter().map(|record| record.pos).collect::<Vec<_>>(), [1, 2]);
     assert_eq!(format!("{:?}", read[1]), format!("{record:?}"));
     let change = Change::Forgotten { user_id: "@alice:test".into(), room_id: ROOM.into() };
     committed(db.commit(Commit { ts: 1, changes: vec![change], ..Commit::default() }).await.unwrap());
-    let read = replay::records(&db, 0, 2, i64::MAX).await.unwrap();
+    let read = db.records(0, 2, i64::MAX).await.unwrap();
     assert_eq!((read.len(), read[0].pos, read[0].events.len(), read[0].changes.len()), (1, 3, 0, 1));
 }
 

@@ -6,26 +6,20 @@
 use std::{
     collections::{HashSet, VecDeque},
     sync::{Arc, OnceLock, atomic::Ordering::Relaxed},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use tokio::{
     sync::{mpsc, oneshot},
-    time::sleep,
+    time::{Instant, sleep},
 };
-use tokio_postgres::Statement;
 
-use super::{
-    batch::{self, Answer, Command, Fate, Key},
-    pool::{self, Connection, Pool},
-};
 use crate::{
+    command::{Answer, Append, Command, Failure, Fate, Key, Reply},
     db::Follower,
     error::{Error, Result},
-    log::{Committed, Outcome, Record, Shard},
-    replay,
+    log::{Committed, Outcome, Shard},
     stats::Stats,
-    value::Row,
 };
 
 /// Commands in one batch at most.
@@ -37,18 +31,18 @@ const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 /// A command that waits for its commit. Without a reply: the order to end.
-pub(super) struct Job {
+pub(crate) struct Job {
     command: Command,
     reply: Option<oneshot::Sender<Result<Answer>>>,
 }
 
 impl Job {
-    pub(super) fn new(command: Command, reply: oneshot::Sender<Result<Answer>>) -> Self {
+    pub(crate) fn new(command: Command, reply: oneshot::Sender<Result<Answer>>) -> Self {
         Self { command, reply: Some(reply) }
     }
 
     /// Ends the batcher once everything before it is done.
-    pub(super) fn close() -> Self {
+    pub(crate) fn close() -> Self {
         Self { command: Command::Write(Vec::new()), reply: None }
     }
 
@@ -71,31 +65,23 @@ struct Keyed {
     key: Key,
 }
 
-pub(super) struct Batcher {
+/// The batcher of one shard at one node.
+pub(crate) struct Batcher<A> {
     shard: Shard,
-    pool: Arc<Pool>,
-    connection: Option<(Connection, Statement)>,
+    append: A,
     follower: Arc<OnceLock<Follower>>,
     stats: Arc<Stats>,
     /// How many keys this batcher has made.
     keys: u64,
 }
 
-/// Why an attempt came to nothing.
-enum Failure {
-    /// It may or may not have been committed: send it again.
-    Unknown(String),
-    /// The database refused the batch; nothing of it was done.
-    Refused(Error),
-}
-
-impl Batcher {
-    pub(super) fn new(shard: Shard, pool: Arc<Pool>, follower: Arc<OnceLock<Follower>>, stats: Arc<Stats>) -> Self {
-        Self { shard, pool, connection: None, follower, stats, keys: 0 }
+impl<A: Append> Batcher<A> {
+    pub(crate) fn new(shard: Shard, append: A, follower: Arc<OnceLock<Follower>>, stats: Arc<Stats>) -> Self {
+        Self { shard, append, follower, stats, keys: 0 }
     }
 
     /// Commits what comes in until told to end, or nobody can ask any more.
-    pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Job>) {
+    pub(crate) async fn run(mut self, mut queue: mpsc::Receiver<Job>) {
         let mut waiting: VecDeque<Keyed> = VecDeque::new();
         let mut arrived = Vec::with_capacity(BATCH);
         let mut open = true;
@@ -135,7 +121,7 @@ impl Batcher {
         }
         self.keys += 1;
         let mut key = [0; 16];
-        key[..8].copy_from_slice(&self.pool.nonce());
+        key[..8].copy_from_slice(&self.append.nonce());
         key[8..].copy_from_slice(&((self.shard as u64) << 48 | self.keys).to_be_bytes());
         Key { user_id: "".into(), key }
     }
@@ -145,7 +131,7 @@ impl Batcher {
         let mut pause = FIRST_PAUSE;
         loop {
             let started = Instant::now();
-            match self.attempt(&batch).await {
+            match self.append.append(self.shard, &commands(&batch)).await {
                 Ok(reply) => {
                     self.stats.batch(batch.len(), started.elapsed());
                     return self.publish(batch, reply).await;
@@ -153,7 +139,6 @@ impl Batcher {
                 Err(Failure::Unknown(why)) => {
                     tracing::debug!(name: "store.repeat", error = why, shard = self.shard, commands = batch.len());
                     self.stats.repeats.fetch_add(1, Relaxed);
-                    self.connection = None;
                     sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
                     // Who gave up was told that the outcome is unknown.
@@ -179,29 +164,9 @@ impl Batcher {
         }
     }
 
-    async fn attempt(&mut self, batch: &[Keyed]) -> Result<batch::Reply, Failure> {
-        let lost = |error: tokio_postgres::Error| Failure::Unknown(pool::text(&error));
-        let (connection, statement) = match &mut self.connection {
-            Some(open) => open,
-            closed => {
-                let mut connection = self.pool.connect().await.map_err(lost)?;
-                let statement = batch::prepare(&mut connection).await.map_err(lost)?;
-                closed.insert((connection, statement))
-            }
-        };
-        let commands = commands(batch);
-        let row = batch::run(connection, statement, self.shard, &commands);
-        match pool::within(self.pool.silence(), row).await {
-            Err(error) => Err(Failure::Unknown(error.to_string())),
-            Ok(Err(error)) if pool::is_passing(&error) => Err(lost(error)),
-            Ok(Err(error)) => Err(Failure::Refused(error.into())),
-            Ok(Ok(row)) => batch::read(&row, self.shard, &commands).map_err(Failure::Refused),
-        }
-    }
-
     /// Tells the follower, then the callers.
-    async fn publish(&mut self, batch: Vec<Keyed>, reply: batch::Reply) {
-        let batch::Reply { epoch, heads, fates, records } = reply;
+    async fn publish(&mut self, batch: Vec<Keyed>, reply: Reply) {
+        let Reply { epoch, heads, fates, records } = reply;
         if let Some(follower) = self.follower.get()
             && !records.is_empty()
         {
@@ -230,17 +195,11 @@ impl Batcher {
             Some(event) => event.event_id.as_ref() == answer,
             None => commit.txn.is_none(),
         };
-        let record = if own { self.record(pos).await? } else { None };
+        let record = if own { self.append.record(self.shard, pos).await? } else { None };
         Ok(Answer::Commit(match record {
             Some(record) => Outcome::Committed(Arc::new(record)),
             None => Outcome::Duplicate { event_id: answer },
         }))
-    }
-
-    async fn record(&self, pos: i64) -> Result<Option<Record>> {
-        let rows = self.pool.query(replay::SQL, &replay::params(self.shard, pos - 1, pos)).await?;
-        let rows = rows.iter().map(|row| replay::read(&Row::postgres(row))).collect::<Result<Vec<_>>>()?;
-        Ok(replay::assemble(self.shard, rows)?.pop())
     }
 }
 

@@ -1,0 +1,88 @@
+//! One node among several that share a store: what it tells the others over the bus, and what it makes of what it hears.
+//!
+//! Without a bus, or while that is away, each node goes on with the log and with what it knows itself.
+
+pub(crate) mod wire;
+
+use std::{sync::Arc, time::Duration};
+
+use bus::Bus;
+use store::log::Committed;
+use tokio::sync::watch;
+
+use self::wire::Message;
+use crate::{
+    Chat, presence,
+    sync::{follow::Follow, hub::Hub},
+    typing,
+};
+
+/// How often others are told what was taken from rate limits.
+const TAKEN_EVERY: Duration = Duration::from_millis(200);
+
+/// What is done with each commit of this node: the others are told, then it is taken in here.
+pub(crate) fn follower(hub: Arc<Hub>, bus: Option<Bus>) -> store::Follower {
+    Arc::new(move |committed: &Committed| {
+        if let Some(bus) = &bus
+            && let Some(hint) = wire::hint(committed)
+        {
+            bus.publish(hint);
+        }
+        hub.offer(committed);
+    })
+}
+
+/// Starts to follow the other nodes, if there can be any.
+pub(crate) fn start(chat: &Arc<Chat>) {
+    if !chat.db.is_shared() {
+        return;
+    }
+    let hints = chat.bus.as_ref().map_or_else(|| watch::channel(false).1, Bus::healthy);
+    tokio::spawn(Follow::new(chat.db.clone(), &chat.hub, hints).run());
+    let Some(bus) = &chat.bus else { return };
+    let (weak, mut messages) = (Arc::downgrade(chat), bus.subscribe());
+    tokio::spawn(async move {
+        while let Some(bytes) = messages.next().await {
+            let Some(chat) = weak.upgrade() else { return };
+            hear(&chat, &bytes);
+        }
+    });
+    let weak = Arc::downgrade(chat);
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(TAKEN_EVERY).await;
+            let Some(chat) = weak.upgrade() else { return };
+            let taken = chat.rate_limits.taken();
+            if !taken.is_empty() {
+                tell(&chat, &Message::Taken(taken));
+            }
+        }
+    });
+}
+
+/// Tells the other nodes.
+pub(crate) fn tell(chat: &Chat, message: &Message<'_>) {
+    if let Some(bus) = &chat.bus
+        && let Some(bytes) = message.encode()
+    {
+        bus.publish(bytes);
+    }
+}
+
+fn hear(chat: &Arc<Chat>, bytes: &[u8]) {
+    match Message::decode(bytes) {
+        Some(Message::Hint(hint)) => {
+            let Some((committed, shard, pos)) = hint.read() else { return };
+            if committed.records.is_empty() {
+                chat.hub.learn_of(shard, &committed, pos);
+            } else {
+                chat.hub.offer(&committed);
+            }
+        }
+        Some(Message::Typing { room_id, user_id, for_ms }) => typing::heard(chat, room_id, user_id, for_ms),
+        Some(Message::Presence { node_id, entry }) => presence::heard(chat, node_id, entry),
+        Some(Message::Taken(taken)) => chat.rate_limits.debit(&taken),
+        // Of another version: what matters comes by the log.
+        None => {}
+    }
+}

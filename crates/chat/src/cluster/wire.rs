@@ -1,0 +1,206 @@
+//! What nodes tell each other over the bus, as bytes. A message that this version does not understand is passed over:
+//! the bus carries nothing that is not to be had elsewhere.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use store::log::{Change, Committed, Event, Record, Shard};
+
+use crate::presence;
+
+/// The first byte of every message: what follows is of this version.
+const VERSION: u8 = 1;
+/// A commit whose records take more, bytes, is told by its position alone.
+const MAX_PAYLOAD: usize = 256 * 1024;
+
+/// A message of another node.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Message<'a> {
+    /// Commits of one shard.
+    #[serde(borrow)]
+    Hint(Hint<'a>),
+    /// Somebody types, for so many milliseconds from now, or has stopped (0).
+    Typing {
+        /// The room.
+        room_id: &'a str,
+        /// Who.
+        user_id: &'a str,
+        /// How long.
+        for_ms: i64,
+    },
+    /// Somebody's presence at the node has changed.
+    Presence {
+        /// The node.
+        node_id: &'a str,
+        /// Who, and how present.
+        entry: presence::Shared,
+    },
+    /// What was taken from the buckets of rate limits since the last message: the limit, the key, how much.
+    Taken(Vec<(u8, u64, u32)>),
+}
+
+/// Commits of one shard, as far as they fit.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Hint<'a> {
+    shard: Shard,
+    epoch: i64,
+    /// The position of the last one.
+    pos: i64,
+    heads: Vec<i64>,
+    #[serde(borrow)]
+    records: Vec<WireRecord<'a>>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct WireRecord<'a> {
+    pos: i64,
+    #[serde(borrow)]
+    events: Vec<WireEvent<'a>>,
+    /// JSON, as in the log; empty for none.
+    changes: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct WireEvent<'a> {
+    room_id: &'a str,
+    seq: i64,
+    event_id: &'a str,
+    kind: &'a str,
+    state_key: Option<&'a str>,
+    sender: &'a str,
+    txn: Option<(&'a str, &'a str)>,
+    count: i64,
+    ts: i64,
+    json: &'a str,
+}
+
+impl Message<'_> {
+    /// The message as bytes; nothing if it cannot be written.
+    pub(crate) fn encode(&self) -> Option<Bytes> {
+        postcard::to_extend(self, vec![VERSION]).ok().map(Bytes::from)
+    }
+
+    /// Reads a message; nothing if it is of another version, or none.
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Message<'_>> {
+        let (version, rest) = bytes.split_first()?;
+        if *version == VERSION { postcard::from_bytes(rest).ok() } else { None }
+    }
+}
+
+/// Commits of this node, for the others.
+pub(crate) fn hint(committed: &Committed) -> Option<Bytes> {
+    let last = committed.records.last()?;
+    let size = |record: &Arc<Record>| record.events.iter().map(|event| event.json.get().len() + 256).sum::<usize>() + 64;
+    let fits = committed.records.iter().map(size).sum::<usize>() <= MAX_PAYLOAD;
+    let records = if fits { committed.records.iter().map(|record| write_record(record)).collect() } else { Some(Vec::new()) };
+    let heads = committed.heads.clone();
+    Message::Hint(Hint { shard: last.shard, epoch: committed.epoch, pos: last.pos, heads, records: records? }).encode()
+}
+
+impl Hint<'_> {
+    /// The commits, as far as they came along, and the last position of the shard.
+    pub(crate) fn read(self) -> Option<(Committed, Shard, i64)> {
+        let Hint { shard, epoch, pos, heads, records } = self;
+        let records: Option<Vec<_>> = records.into_iter().map(|record| read_record(shard, record)).collect();
+        Some((Committed { epoch, records: records?, heads }, shard, pos))
+    }
+}
+
+fn write_record(record: &Record) -> Option<WireRecord<'_>> {
+    let changes = match record.changes.is_empty() {
+        true => String::new(),
+        false => serde_json::to_string(&record.changes).ok()?,
+    };
+    let events = record.events.iter().map(|event| WireEvent {
+        room_id: &event.room_id,
+        seq: event.seq,
+        event_id: &event.event_id,
+        kind: &event.kind,
+        state_key: event.state_key.as_deref(),
+        sender: &event.sender,
+        txn: event.txn.as_ref().map(|(device, txn)| (device.as_ref(), txn.as_ref())),
+        count: event.count,
+        ts: event.ts,
+        json: event.json.get(),
+    });
+    Some(WireRecord { pos: record.pos, events: events.collect(), changes })
+}
+
+fn read_record(shard: Shard, record: WireRecord<'_>) -> Option<Arc<Record>> {
+    let WireRecord { pos, events, changes } = record;
+    let changes: Vec<Change> = if changes.is_empty() { Vec::new() } else { serde_json::from_str(&changes).ok()? };
+    let read = |event: WireEvent<'_>| {
+        Some(Arc::new(Event {
+            room_id: event.room_id.into(),
+            seq: event.seq,
+            pos,
+            event_id: event.event_id.into(),
+            kind: event.kind.into(),
+            state_key: event.state_key.map(Into::into),
+            sender: event.sender.into(),
+            txn: event.txn.map(|(device, txn)| (device.into(), txn.into())),
+            count: event.count,
+            ts: event.ts,
+            json: RawValue::from_string(event.json.to_owned()).ok()?.into(),
+        }))
+    };
+    let events: Option<Vec<_>> = events.into_iter().map(read).collect();
+    Some(Arc::new(Record { shard, pos, events: events?, changes }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn committed(json: &str) -> Committed {
+        let event = Event {
+            room_id: "!room".into(),
+            seq: 3,
+            pos: 7,
+            event_id: "$a".into(),
+            kind: "m.room.topic".into(),
+            state_key: Some("".into()),
+            sender: "@a:b".into(),
+            txn: Some(("DEVICE".into(), "txn".into())),
+            count: 2,
+            ts: 5,
+            json: RawValue::from_string(json.to_owned()).unwrap().into(),
+        };
+        let changes = vec![Change::Forgotten { user_id: "@a:b".into(), room_id: "!room".into() }];
+        let record = Record { shard: 2, pos: 7, events: vec![Arc::new(event)], changes };
+        Committed { epoch: 4, records: vec![Arc::new(record)], heads: vec![1, 2, 6] }
+    }
+
+    #[test]
+    fn a_hint_arrives_as_it_was_sent() {
+        let sent = committed(r#"{"content":{"topic":"\u00e9 \"tea\""}}"#);
+        let bytes = hint(&sent).unwrap();
+        let Some(Message::Hint(read)) = Message::decode(&bytes) else { panic!("no hint") };
+        let (read, shard, pos) = read.read().unwrap();
+        assert_eq!((shard, pos), (2, 7));
+        assert_eq!(format!("{read:?}"), format!("{sent:?}"));
+    }
+
+    #[test]
+    fn a_large_commit_is_told_by_its_position() {
+        let sent = committed(&format!("\"{}\"", "x".repeat(MAX_PAYLOAD)));
+        let bytes = hint(&sent).unwrap();
+        assert!(bytes.len() < 100);
+        let Some(Message::Hint(read)) = Message::decode(&bytes) else { panic!("no hint") };
+        let (read, shard, pos) = read.read().unwrap();
+        assert_eq!((read.records.len(), shard, pos, read.heads), (0, 2, 7, vec![1, 2, 6]));
+    }
+
+    #[test]
+    fn what_is_no_message_is_passed_over() {
+        let bytes = hint(&committed("{}")).unwrap();
+        for length in 0..bytes.len() {
+            assert!(Message::decode(&bytes[..length]).is_none());
+        }
+        let mut other = bytes.to_vec();
+        other[0] = VERSION + 1;
+        assert!(Message::decode(&other).is_none());
+    }
+}

@@ -1,0 +1,102 @@
+//! What a shard is asked to do, and what it answers: the vocabulary between the batcher and whatever appends a batch.
+
+use std::sync::Arc;
+
+use crate::{
+    db::Stmt,
+    error::{Error, Result},
+    log::{Commit, NewEvent, Outcome, Record, Shard},
+    value::Value,
+};
+
+/// What somebody asks the shard to do.
+pub(crate) enum Command {
+    Write(Vec<Stmt>),
+    Commit(Box<Commit>),
+}
+
+/// What became of it.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    Write(Vec<usize>),
+    Commit(Outcome),
+}
+
+/// Which command it is, also when it is sent again: the user (empty for a key of the node's own), and a key.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Key {
+    pub(crate) user_id: Arc<str>,
+    pub(crate) key: [u8; 16],
+}
+
+/// What a command came to in the batch.
+#[derive(Debug)]
+pub(crate) enum Fate {
+    /// It was done now.
+    Done(Answer),
+    /// It had been done before, in the commit at this position (0 for a write), and was answered this.
+    Before { pos: i64, answer: String },
+    /// It was refused.
+    Refused(Error),
+}
+
+/// The answer to a batch.
+pub(crate) struct Reply {
+    pub(crate) epoch: i64,
+    pub(crate) heads: Vec<i64>,
+    pub(crate) fates: Vec<Fate>,
+    /// What was appended.
+    pub(crate) records: Vec<Arc<Record>>,
+}
+
+impl Command {
+    pub(crate) fn writes(&self) -> &[Stmt] {
+        match self {
+            Self::Write(statements) => statements,
+            Self::Commit(commit) => &commit.writes,
+        }
+    }
+
+    pub(crate) fn commit(&self) -> Option<&Commit> {
+        match self {
+            Self::Write(_) => None,
+            Self::Commit(commit) => Some(commit),
+        }
+    }
+
+    pub(crate) fn events(&self) -> &[NewEvent] {
+        self.commit().and_then(|commit| commit.room.as_ref()).map_or(&[], |room| &room.events)
+    }
+
+    /// Bytes that it takes, about.
+    pub(crate) fn size(&self) -> usize {
+        let text = |value: &Value| if let Value::Text(text) = value { text.len() } else { 16 };
+        let writes: usize = self.writes().iter().flat_map(|write| &write.params).map(text).sum();
+        writes + self.events().iter().map(|event| event.json.get().len() + 256).sum::<usize>() + 256
+    }
+}
+
+/// Why an attempt came to nothing.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// It may or may not have been committed: send it again.
+    Unknown(String),
+    /// The batch was refused; nothing of it was done.
+    Refused(Error),
+}
+
+/// What appends batches to logs: the database, or a model of it.
+pub(crate) trait Append: Send + 'static {
+    /// Appends a batch to the shard's log, each command once however often it is sent under its key.
+    fn append(
+        &mut self,
+        shard: Shard,
+        batch: &[(&Command, &Key)],
+    ) -> impl Future<Output = Result<Reply, Failure>> + Send;
+
+    /// The record at a position.
+    fn record(&self, shard: Shard, pos: i64) -> impl Future<Output = Result<Option<Record>>> + Send;
+
+    /// What the keys of this node begin with: no other node has the same.
+    fn nonce(&self) -> [u8; 8];
+}
