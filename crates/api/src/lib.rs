@@ -9,6 +9,7 @@ mod error;
 mod event;
 mod extract;
 mod filter;
+mod health;
 mod login;
 mod media;
 mod messages;

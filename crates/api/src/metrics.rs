@@ -10,7 +10,7 @@ use std::{
 };
 
 use axum::{Router, extract::State, http::Method, response::IntoResponse, routing::get};
-use chat::Chat;
+use chat::{APPEND_BUCKETS_US, Chat, StoreStats, cluster::report::Tails};
 use dashmap::DashMap;
 
 /// Upper bounds of the durations' buckets, microseconds.
@@ -63,6 +63,10 @@ impl Metrics {
         let waited = seconds(writer.sync_us);
         counter(&mut out, "chatbook_store_sync_seconds_total", "Time spent waiting for it.", waited);
         counter(&mut out, "chatbook_store_queries_total", "Queries that reached the database.", chat.db.queries());
+        counter(&mut out, "chatbook_store_repeats_total", "Transactions whose outcome was unknown, sent again.", writer.repeats);
+        counter(&mut out, "chatbook_store_connects_total", "Connections made to the database.", writer.connects);
+        render_appends(&mut out, &writer);
+        render_tails(&mut out, &chat.tails());
         process(&mut out);
         out
     }
@@ -107,6 +111,45 @@ impl Metrics {
 impl Requests {
     fn count(&self) -> u64 {
         self.statuses.iter().map(|count| count.load(Relaxed)).sum()
+    }
+}
+
+fn render_appends(out: &mut String, writer: &StoreStats) {
+    let name = "chatbook_store_append_seconds";
+    header(out, name, "histogram", "Time from asking for a write or commit to its answer.");
+    let mut below = 0;
+    for (bound, count) in APPEND_BUCKETS_US.iter().zip(&writer.append_us) {
+        below += count;
+        push(out, format_args!("{name}_bucket{{le=\"{}\"}} {below}\n", seconds(*bound)));
+    }
+    let count: u64 = writer.append_us.iter().sum();
+    push(out, format_args!("{name}_bucket{{le=\"+Inf\"}} {count}\n"));
+    push(out, format_args!("{name}_sum {}\n{name}_count {count}\n", seconds(writer.append_sum_us)));
+}
+
+fn render_tails(out: &mut String, tails: &Tails) {
+    for (name, help, values) in [
+        ("chatbook_tail_position", "The position up to which this node knows a shard's log.", &tails.cursors),
+        ("chatbook_tail_lag", "Commits that are known to exist and have not arrived yet.", &tails.lags),
+    ] {
+        header(out, name, "gauge", help);
+        for (shard, value) in values.iter().enumerate() {
+            push(out, format_args!("{name}{{shard=\"{shard}\"}} {value}\n"));
+        }
+    }
+    counter(out, "chatbook_tail_out_of_order_total", "Hints before which one was lost or late.", tails.out_of_order);
+    counter(out, "chatbook_tail_gap_reads_total", "Reads of the log for what hints left out.", tails.gap_reads.0);
+    counter(out, "chatbook_tail_gap_records_total", "Records that those reads brought.", tails.gap_reads.1);
+    counter(out, "chatbook_tail_polls_total", "Looks at the heads of the logs.", tails.polls);
+    counter(out, "chatbook_tail_resets_total", "How often all memory was dropped: a new epoch.", tails.resets);
+    gauge(out, "chatbook_streams", "Open WebSocket streams.", tails.streams as u64);
+    if let Some(bus) = &tails.bus {
+        gauge(out, "chatbook_bus_healthy", "Whether other nodes are heard.", u64::from(bus.healthy));
+        counter(out, "chatbook_bus_published_total", "Messages to other nodes.", bus.published);
+        counter(out, "chatbook_bus_received_total", "Messages of other nodes.", bus.received);
+        counter(out, "chatbook_bus_dropped_out_total", "Messages to other nodes that were dropped.", bus.dropped_out);
+        counter(out, "chatbook_bus_dropped_in_total", "Messages of other nodes that were dropped.", bus.dropped_in);
+        counter(out, "chatbook_bus_reconnects_total", "Connections made anew.", bus.reconnects);
     }
 }
 

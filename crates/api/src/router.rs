@@ -3,7 +3,7 @@
 use axum::{Router, http::StatusCode, routing::get};
 
 use crate::{
-    account, admin, devices, directory, error::ApiError, extract::App, filter, login, media, messages, profile,
+    account, admin, devices, directory, error::ApiError, extract::App, filter, health, login, media, messages, profile,
     push_rules, rooms, sync, user_data, user_directory, versions,
 };
 
@@ -11,6 +11,8 @@ use crate::{
 pub fn router(chat: App) -> Router {
     Router::new()
         .route("/_matrix/client/versions", get(versions::versions))
+        .route("/_chatbook/live", get(health::live))
+        .route("/_chatbook/ready", get(health::ready))
         .merge(account::routes())
         .merge(admin::routes())
         .merge(devices::routes())

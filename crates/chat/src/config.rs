@@ -158,11 +158,13 @@ pub struct WebSocket {
     pub ping_ms: u64,
     /// How long a silent client is kept, milliseconds.
     pub silence_ms: u64,
+    /// Over how long the streams of a server that is about to stop end one after the other, milliseconds.
+    pub drain_ms: u64,
 }
 
 impl Default for WebSocket {
     fn default() -> Self {
-        Self { auth_timeout_ms: 10_000, ping_ms: 30_000, silence_ms: 90_000 }
+        Self { auth_timeout_ms: 10_000, ping_ms: 30_000, silence_ms: 90_000, drain_ms: 0 }
     }
 }
 

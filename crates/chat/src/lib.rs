@@ -39,7 +39,7 @@ use ruma::{OwnedServerName, UserId};
 use serde_json::{Map, Value};
 use store::{Db, log::Shard};
 pub use store::{
-    Error as StoreError,
+    APPEND_BUCKETS_US, Error as StoreError, Stats as StoreStats,
     accounts::{devices::DeviceRow, directory::FoundRow, registration_tokens::RegistrationTokenRow},
     log::{Event, Receipt},
 };
@@ -56,6 +56,9 @@ pub struct Chat {
     pub server_name: OwnedServerName,
     /// Whether the server listens on loopback only, which opens registration under `registration.mode = "auto"`.
     pub loopback_only: bool,
+    /// Turns true once, when the server is about to stop but answers yet: load balancers send nobody new, and streams,
+    /// which are its only receivers, end one after the other.
+    pub draining: tokio::sync::watch::Sender<bool>,
     /// Turns true once, when the server begins to stop: long-lived requests end themselves then.
     pub shutdown: tokio::sync::watch::Sender<bool>,
     /// The tail of the logs.
@@ -66,9 +69,9 @@ pub struct Chat {
     pub(crate) sessions: Arc<sessions::Cache>,
     pub(crate) filters: filters::Cache,
     pub(crate) media: media::Media,
-    /// Users whose account data is being read, changed and written back.
-    pub(crate) changing: turns::Turns,
     freshness: sync::follow::Freshness,
+    /// Users whose account data is being changed anew, after another change has overtaken the first attempt.
+    pub(crate) changing: turns::Turns,
     /// Rate limits.
     pub rate_limits: rate_limit::RateLimits,
     pub(crate) passwords: passwords::Pool,
@@ -77,6 +80,8 @@ pub struct Chat {
     pub(crate) bus: Option<Bus>,
     /// Tells this run of this node from all others.
     pub(crate) node_id: Arc<str>,
+    pub(crate) started_ts: i64,
+    pub(crate) address: String,
 }
 
 /// What the rules stand on.
@@ -97,6 +102,8 @@ pub struct Parts {
     pub loopback_only: bool,
     /// What the nodes of a cluster tell each other over.
     pub bus: Option<Bus>,
+    /// Where this node listens, for operators.
+    pub address: String,
 }
 
 #[cfg(test)]
@@ -112,6 +119,7 @@ impl Parts {
             secret: Vec::new(),
             loopback_only: true,
             bus: None,
+            address: String::new(),
         }
     }
 }
@@ -119,7 +127,7 @@ impl Parts {
 impl Chat {
     /// Opens the rules over their parts.
     pub async fn open(parts: Parts) -> Result<Arc<Self>> {
-        let Parts { db, files, env, config, server_name, secret, loopback_only, bus } = parts;
+        let Parts { db, files, env, config, server_name, secret, loopback_only, bus, address } = parts;
         let heads = db.heads().await?;
         let (rooms, sessions) = (Arc::new(rooms::Rooms::default()), Arc::new(sessions::Cache::default()));
         let erased = erasure::Erased::load(&db).await?;
@@ -142,11 +150,14 @@ impl Chat {
             secret,
             bus,
             node_id: env.token::<9>().into(),
+            started_ts: env.now(),
+            address,
             db,
             env,
             config,
             server_name,
             loopback_only,
+            draining: tokio::sync::watch::Sender::new(false),
             shutdown: tokio::sync::watch::Sender::new(false),
             sessions,
             filters: filters::Cache::default(),

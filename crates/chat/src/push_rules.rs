@@ -3,7 +3,7 @@
 //! Client-Server API, "Push rules". They are kept as account data of the type `m.push_rules`, so that clients hear of
 //! changes by sync.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, future::ready, sync::Arc};
 
 pub use ruma::push::Action;
 use ruma::{
@@ -14,7 +14,7 @@ use ruma::{
     },
 };
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Value, json, value::RawValue};
 
 use crate::{Chat, Error, Result, account_data};
 
@@ -100,20 +100,22 @@ pub(crate) fn quiet_rooms(stored: &str) -> HashMap<Arc<str>, Quiet> {
 
 /// The user's rules, with the server's defaults of today.
 pub async fn load(chat: &Chat, user_id: &UserId) -> Result<Ruleset> {
+    Ok(read(user_id, account_data::get(chat, user_id.as_str(), "", TYPE).await?.as_deref()))
+}
+
+fn read(user_id: &UserId, stored: Option<&RawValue>) -> Ruleset {
     #[derive(Deserialize)]
     struct Stored {
         global: Ruleset,
     }
     let defaults = Ruleset::server_default(user_id);
-    let stored = account_data::get(chat, user_id.as_str(), "", TYPE).await?;
-    let stored = stored.and_then(|json| serde_json::from_str::<Stored>(json.get()).ok());
-    Ok(match stored {
+    match stored.and_then(|json| serde_json::from_str::<Stored>(json.get()).ok()) {
         None => defaults,
         Some(Stored { mut global }) => {
             global.update_with_server_default(defaults);
             global
         }
-    })
+    }
 }
 
 /// The user's rules as clients read them: a list for each kind.
@@ -140,7 +142,7 @@ pub async fn get(chat: &Chat, user_id: &UserId, name: &RuleName) -> Result<Value
 pub async fn put(chat: &Chat, user_id: &UserId, name: RuleName, rule: NewRule, position: &Position) -> Result<()> {
     let rule = new_rule(name, rule)?;
     change(chat, user_id, |rules| {
-        rules.insert(rule, position.after.as_deref(), position.before.as_deref()).map_err(|error| match error {
+        rules.insert(rule.clone(), position.after.as_deref(), position.before.as_deref()).map_err(|error| match error {
             InsertPushRuleError::UnknownRuleId => {
                 Error::matrix(400, "M_UNKNOWN", "There is no rule before or after which it could be put.")
             }
@@ -157,7 +159,7 @@ pub async fn put(chat: &Chat, user_id: &UserId, name: RuleName, rule: NewRule, p
 pub async fn delete(chat: &Chat, user_id: &UserId, name: &RuleName) -> Result<()> {
     let kind = kind(name)?;
     change(chat, user_id, |rules| {
-        rules.remove(kind, &name.rule_id).map_err(|error| match error {
+        rules.remove(kind.clone(), &name.rule_id).map_err(|error| match error {
             RemovePushRuleError::NotFound => missing(),
             _ => Error::invalid("Default rules can be switched off, not removed."),
         })
@@ -171,7 +173,7 @@ pub async fn delete(chat: &Chat, user_id: &UserId, name: &RuleName) -> Result<()
 /// M_INVALID_PARAM for an unknown kind, M_NOT_FOUND.
 pub async fn set_enabled(chat: &Chat, user_id: &UserId, name: &RuleName, enabled: bool) -> Result<()> {
     let kind = kind(name)?;
-    change(chat, user_id, |rules| rules.set_enabled(kind, &name.rule_id, enabled).map_err(|_| missing())).await
+    change(chat, user_id, |rules| rules.set_enabled(kind.clone(), &name.rule_id, enabled).map_err(|_| missing())).await
 }
 
 /// Sets what a rule does.
@@ -180,16 +182,16 @@ pub async fn set_enabled(chat: &Chat, user_id: &UserId, name: &RuleName, enabled
 /// M_INVALID_PARAM for an unknown kind, M_NOT_FOUND.
 pub async fn set_actions(chat: &Chat, user_id: &UserId, name: &RuleName, actions: Vec<Action>) -> Result<()> {
     let kind = kind(name)?;
-    change(chat, user_id, |rules| rules.set_actions(kind, &name.rule_id, actions).map_err(|_| missing())).await
+    change(chat, user_id, |rules| rules.set_actions(kind.clone(), &name.rule_id, actions.clone()).map_err(|_| missing())).await
 }
 
-async fn change(chat: &Chat, user_id: &UserId, change: impl FnOnce(&mut Ruleset) -> Result<()>) -> Result<()> {
+async fn change(chat: &Chat, user_id: &UserId, change: impl Fn(&mut Ruleset) -> Result<()>) -> Result<()> {
     chat.rate_limits.check_message(user_id)?;
-    // Read, change, write: two at the same time would lose one.
-    let _turn = chat.changing.take(&user_id.as_str().into()).await;
-    let mut rules = load(chat, user_id).await?;
-    change(&mut rules)?;
-    account_data::put(chat, user_id.as_str(), "", TYPE, &json!({ "global": json(&rules)? })).await
+    let change = |stored: Option<Arc<RawValue>>| {
+        let mut rules = read(user_id, stored.as_deref());
+        ready(change(&mut rules).and_then(|()| Ok(Some(json!({ "global": json(&rules)? })))))
+    };
+    account_data::modify(chat, user_id.as_str(), "", TYPE, change).await
 }
 
 /// All five lists, also the empty ones, which some clients do not expect to be missing.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{json, value::RawValue};
 use store::{
     events,
     log::{Change, Commit, Event, NewReceipt, Receipt, RoomPart},
@@ -99,15 +99,15 @@ async fn fully_read(chat: &Chat, session: &Session, room: &Room, event: &Event) 
     struct Marker {
         event_id: String,
     }
-    let user_id = session.user_id.as_str();
-    let _turn = chat.changing.take(&user_id.into()).await;
-    let current = account_data::get(chat, user_id, &room.id, "m.fully_read").await?;
-    if let Some(current) = current.and_then(|json| serde_json::from_str::<Marker>(json.get()).ok())
-        && find(chat, room, &current.event_id).await?.is_some_and(|current| current.seq >= event.seq)
-    {
-        return Ok(());
-    }
-    account_data::put(chat, user_id, &room.id, "m.fully_read", &json!({ "event_id": event.event_id })).await
+    let change = |current: Option<Arc<RawValue>>| async move {
+        if let Some(current) = current.and_then(|json| serde_json::from_str::<Marker>(json.get()).ok())
+            && find(chat, room, &current.event_id).await?.is_some_and(|current| current.seq >= event.seq)
+        {
+            return Ok(None);
+        }
+        Ok(Some(json!({ "event_id": event.event_id })))
+    };
+    account_data::modify(chat, session.user_id.as_str(), &room.id, "m.fully_read", change).await
 }
 
 async fn find(chat: &Chat, room: &Room, event_id: &str) -> Result<Option<Arc<Event>>> {

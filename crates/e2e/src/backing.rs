@@ -2,13 +2,19 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use services::Postgres;
+use services::{Postgres, Redis};
 use tokio::sync::OnceCell;
 
 /// Whether the tests' servers keep their data in PostgreSQL: `CHATBOOK_TEST_STORE=postgres`.
 #[expect(clippy::disallowed_methods, reason = "the person who runs the tests decides")]
 pub(crate) fn is_postgres() -> bool {
     std::env::var("CHATBOOK_TEST_STORE").is_ok_and(|store| store == "postgres")
+}
+
+/// Whether what processes write is shown as it comes: `CHATBOOK_TEST_ECHO`, with `cargo test … -- --nocapture`.
+#[expect(clippy::disallowed_methods, reason = "the person who runs the tests decides")]
+pub(crate) fn echo() -> bool {
+    std::env::var_os("CHATBOOK_TEST_ECHO").is_some()
 }
 
 /// The address of a new, empty database.
@@ -22,4 +28,10 @@ pub async fn database() -> String {
     let name = format!("test{}", DATABASES.fetch_add(1, Ordering::Relaxed));
     server.create_database(&name).await.expect("a database is made");
     server.url(&name)
+}
+
+/// The address of a Redis that all clusters of the run share: they do not meet there.
+pub async fn redis() -> String {
+    static SERVER: OnceCell<Redis> = OnceCell::const_new();
+    SERVER.get_or_init(async || Redis::start(&[]).await.expect("Redis starts")).await.url()
 }

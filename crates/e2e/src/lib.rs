@@ -12,14 +12,16 @@
 mod backing;
 mod client;
 mod process;
+mod program;
 mod rooms;
 mod server;
 mod stream;
 
 pub use ::server::Settings;
-pub use backing::database;
+pub use backing::{database, redis};
 pub use client::{Client, Request};
-pub use process::{Process, chatbook};
+pub use process::{Process, chatbook, send};
+pub use program::Program;
 pub use rooms::{encode, event_ids};
 pub use serde_json::{Value, json};
 pub use server::Server;

@@ -30,7 +30,7 @@ pub struct Process {
 }
 
 /// Settings that suit tests: cheap password hashes, no rate limits.
-const CHEAP: [(&str, &str); 3] = [
+pub(crate) const CHEAP: [(&str, &str); 3] = [
     ("CHATBOOK_RATE_LIMITS__ENABLED", "false"),
     ("CHATBOOK_PASSWORDS__MEMORY_KIB", "8"),
     ("CHATBOOK_PASSWORDS__ITERATIONS", "1"),
@@ -105,10 +105,7 @@ impl Process {
 
     /// Sends a signal by name, such as `TERM`.
     pub async fn signal(&self, name: &str) {
-        let id = self.id().expect("the process runs");
-        // The shell's own `kill`: the program of that name is not on every machine.
-        let sent = Command::new("sh").args(["-c", &format!("kill -s {name} {id}")]).status().await;
-        assert!(sent.expect("the system has a shell").success());
+        send(name, self.id().expect("the process runs")).await;
     }
 
     /// Waits for it to end by itself.
@@ -135,6 +132,13 @@ impl Deref for Process {
     }
 }
 
+/// Sends a signal to a process.
+pub async fn send(name: &str, process: u32) {
+    // The shell's own `kill`: the program of that name is not on every machine.
+    let sent = Command::new("sh").args(["-c", &format!("kill -s {name} {process}")]).status().await;
+    assert!(sent.expect("the system has a shell").success());
+}
+
 /// Runs the program until it ends by itself: its exit code, stdout and stderr.
 pub async fn chatbook(arguments: &[&str], environment: &[(&str, &str)]) -> (i32, String, String) {
     // Its default data directory is relative.
@@ -148,7 +152,7 @@ pub async fn chatbook(arguments: &[&str], environment: &[(&str, &str)]) -> (i32,
 }
 
 /// The binary of this package, which cargo has built before the test: it stands above the directory of the tests.
-fn program() -> PathBuf {
+pub(crate) fn program() -> PathBuf {
     let test = std::env::current_exe().expect("the test knows its own path");
     let directory = test.parent().and_then(Path::parent).expect("target/<profile>/deps/<test>");
     directory.join("chatbook-under-test")
@@ -160,15 +164,19 @@ fn temporary() -> Arc<TempDir> {
 
 /// What a process writes, collected so that a full pipe never blocks it.
 #[derive(Clone, Default)]
-struct Output(Arc<Mutex<(String, bool)>>);
+pub(crate) struct Output(Arc<Mutex<(String, bool)>>);
 
 impl Output {
-    fn collect(stream: impl AsyncRead + Send + Unpin + 'static) -> Self {
+    pub(crate) fn collect(stream: impl AsyncRead + Send + Unpin + 'static) -> Self {
         let output = Self::default();
         let copy = output.clone();
         tokio::spawn(async move {
             let mut lines = BufReader::new(stream).lines();
+            let echo = backing::echo();
             while let Ok(Some(line)) = lines.next_line().await {
+                if echo {
+                    eprintln!("| {line}");
+                }
                 let mut text = copy.0.lock().expect("nobody panics while holding it");
                 text.0.push_str(&line);
                 text.0.push('\n');
@@ -178,12 +186,12 @@ impl Output {
         output
     }
 
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         self.0.lock().expect("nobody panics while holding it").0.clone()
     }
 
     /// The text once `part` is in it, or what there is when the time is over or the process has ended.
-    async fn wait(&self, patience: Duration, part: &str) -> String {
+    pub(crate) async fn wait(&self, patience: Duration, part: &str) -> String {
         let deadline = Instant::now() + patience;
         loop {
             let ended = self.0.lock().expect("nobody panics while holding it").1;

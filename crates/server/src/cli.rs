@@ -8,9 +8,13 @@ use std::{
 };
 
 use clap::{Args, Parser, Subcommand};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    runtime::Runtime,
+    signal::unix::{SignalKind, signal},
+};
 
 use crate::{
+    cluster::{self, Cluster},
     config::{self, SAMPLE, Sources},
     running::{self, Running},
     telemetry,
@@ -27,6 +31,9 @@ struct Cli {
 enum Command {
     /// Runs the server in the foreground until it is interrupted
     Serve(Serve),
+    /// Several nodes on one machine, with everything that they need
+    #[command(subcommand)]
+    Cluster(Cluster),
     /// Prints every setting with its default and what it does, as a file for `serve --config`
     Config,
 }
@@ -67,11 +74,19 @@ fn run(command: Command) -> Result<(), String> {
             Ok(())
         }
         Command::Serve(options) => {
-            let failed = |error| format!("cannot start: {error}");
-            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(failed)?;
-            runtime.block_on(serve(options))
+            runtime()?.block_on(serve(options))
+        }
+        Command::Cluster(command) => {
+            // Its parts inherit the limit.
+            raise_descriptor_limit();
+            runtime()?.block_on(cluster::run(command))
         }
     }
+}
+
+fn runtime() -> Result<Runtime, String> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(|error| format!("cannot start: {error}"))
 }
 
 async fn serve(options: Serve) -> Result<(), String> {
@@ -96,12 +111,7 @@ async fn serve(options: Serve) -> Result<(), String> {
 }
 
 async fn greet(running: &Running, data: &str) -> Result<(), String> {
-    let host = match running.addr.ip() {
-        ip if !ip.is_unspecified() => ip,
-        IpAddr::V4(_) => IpAddr::from([127, 0, 0, 1]),
-        IpAddr::V6(_) => IpAddr::from(std::net::Ipv6Addr::LOCALHOST),
-    };
-    println!("Chatbook listens on http://{}", SocketAddr::new(host, running.addr.port()));
+    println!("Chatbook listens on http://{}", reachable(running.addr));
     println!("Everything it keeps is in {data}");
     if let Some(metrics) = running.metrics_addr {
         println!("Metrics are at http://{metrics}/metrics");
@@ -114,6 +124,16 @@ async fn greet(running: &Running, data: &str) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Where somebody on this machine reaches what listens on an address.
+pub(crate) fn reachable(addr: SocketAddr) -> SocketAddr {
+    let host = match addr.ip() {
+        ip if !ip.is_unspecified() => ip,
+        IpAddr::V4(_) => IpAddr::from([127, 0, 0, 1]),
+        IpAddr::V6(_) => IpAddr::from(std::net::Ipv6Addr::LOCALHOST),
+    };
+    SocketAddr::new(host, addr.port())
 }
 
 impl Serve {

@@ -1,6 +1,7 @@
 //! Starting and stopping a Chatbook server. The binary `chatbook` is a shell around this.
 
 mod cli;
+mod cluster;
 mod config;
 mod running;
 mod telemetry;

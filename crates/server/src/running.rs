@@ -56,6 +56,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         secret: identity.secret,
         loopback_only: private,
         bus,
+        address: addr.to_string(),
     };
     let chat = Chat::open(parts).await.map_err(refused)?;
     let metrics = Metrics::default();
@@ -87,9 +88,11 @@ impl Running {
         Ok(!store::accounts::users::any(&self.chat.db).await.map_err(refused)?)
     }
 
-    /// Accepts nothing new, lets what is open finish (not longer than `server.shutdown_timeout_ms`), closes the store.
+    /// Ends streams one after the other (`websocket.drain_ms`), then accepts nothing new, lets what is open finish (not longer than `server.shutdown_timeout_ms`), closes the store.
     pub async fn stop(self) {
         let Self { chat, serving, timeout, .. } = self;
+        chat.draining.send_replace(true);
+        tokio::time::sleep(Duration::from_millis(chat.config.websocket.drain_ms)).await;
         chat.shutdown.send_replace(true);
         let aborts: Vec<_> = serving.iter().map(JoinHandle::abort_handle).collect();
         let drained = async {
@@ -103,6 +106,7 @@ impl Running {
             tracing::warn!(name: "server.stop", "connections were still open at the end of the shutdown timeout");
             aborts.iter().for_each(tokio::task::AbortHandle::abort);
         }
+        chat::cluster::report::leave(&chat).await;
         chat.db.close().await;
     }
 }

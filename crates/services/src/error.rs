@@ -1,6 +1,6 @@
 //! What can go wrong with a service, said so that a person knows what to do.
 
-use std::{io, time::Duration};
+use std::{io, path::PathBuf, time::Duration};
 
 /// A service that could not be started or steered.
 #[derive(Debug, thiserror::Error)]
@@ -18,9 +18,15 @@ pub enum Error {
     #[error("{service} ended while it started:\n{log}")]
     Ended {
         /// The service's name.
-        service: &'static str,
+        service: String,
         /// The last lines it wrote.
         log: String,
+    },
+    /// PostgreSQL, which root starts as the user `postgres`, cannot reach its files.
+    #[error("the user postgres, as whom PostgreSQL runs here, may not enter {}: choose another directory", directory.display())]
+    Closed {
+        /// Where its files would be.
+        directory: PathBuf,
     },
     /// Something did not come true in time.
     #[error("waited {} s for {what}", after.as_secs())]

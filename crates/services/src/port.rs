@@ -14,7 +14,7 @@ const COUNT: u32 = 20_000;
 
 /// A port that nobody else of this crate gets, in any process, while the value lives.
 #[derive(Debug)]
-pub(crate) struct Port {
+pub struct Port {
     number: u16,
     /// UDP has ports of its own, so this one marks the TCP port as taken without being in the service's way, and is
     /// given back by the system however the process ends.
@@ -22,7 +22,11 @@ pub(crate) struct Port {
 }
 
 impl Port {
-    pub(crate) fn claim() -> Result<Port, Error> {
+    /// Takes a free one.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn claim() -> Result<Port, Error> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         // Processes begin at different places, so that they seldom meet.
         let begin = std::process::id().wrapping_mul(131);
@@ -37,11 +41,15 @@ impl Port {
         Err(Error::NoPort)
     }
 
-    pub(crate) fn number(&self) -> u16 {
+    /// Its number.
+    #[must_use]
+    pub fn number(&self) -> u16 {
         self.number
     }
 
-    pub(crate) fn addr(&self) -> SocketAddr {
+    /// With the address 127.0.0.1.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.number).into()
     }
 }

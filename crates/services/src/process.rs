@@ -5,15 +5,17 @@ use std::{
     fs::OpenOptions,
     io::{self, BufRead, BufReader, Write},
     os::unix::process::CommandExt,
-    path::Path,
     process::{Child, Command, Stdio},
 };
 
 use rustix::process::Pid;
 
-use crate::tree::Status;
+use crate::{
+    directory::Directory,
+    tree::{self, Status},
+};
 
-/// Ends the service and removes its directory when dropped.
+/// Ends the service when dropped, and removes its directory unless that is to stay.
 ///
 /// The standard library's child and not tokio's: that one belongs to a runtime, and a service outlives the runtime of
 /// the test that happened to start it.
@@ -26,12 +28,14 @@ pub(crate) struct Process {
 impl Process {
     /// Starts a program, with `ending` as the name of the signal that ends it in order. Its outputs go to the file `log`
     /// in its directory, which is also where it runs.
-    pub(crate) fn start(directory: &Path, ending: &str, program: &[impl AsRef<OsStr>]) -> io::Result<Process> {
+    pub(crate) fn start(directory: &Directory, ending: &str, program: &[impl AsRef<OsStr>]) -> io::Result<Process> {
+        let keep = if directory.stays() { "keep" } else { "" };
+        let directory = directory.path();
         let log = OpenOptions::new().create(true).append(true).open(directory.join("log"))?;
         let mut watcher = Command::new("sh")
             .args(["-c", include_str!("watcher.sh"), "watcher"])
             .arg(directory)
-            .arg(ending)
+            .args([keep, ending])
             .args(program)
             .current_dir(directory)
             .env("LC_ALL", "C")
@@ -56,6 +60,13 @@ impl Process {
         // Otherwise the number belongs to somebody else by now.
         let ours = u32::try_from(status.parent) == Ok(self.watcher.id());
         (ours && !status.ended()).then_some(self.pid)
+    }
+
+    /// What a service that ended has left running. They are in the watcher's process group, as the service was, unless
+    /// they have one of their own: so do PostgreSQL's, which end by themselves.
+    pub(crate) fn orphans(&self) -> Vec<Pid> {
+        let watcher = i32::try_from(self.watcher.id()).ok().and_then(Pid::from_raw);
+        watcher.map(tree::others_in_group).unwrap_or_default()
     }
 
     /// Ends the service if it runs, and keeps its directory.

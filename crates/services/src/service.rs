@@ -1,15 +1,14 @@
 //! What all services have in common: a directory, a process, and the ways to break and to end it.
 
-use std::{ffi::OsString, fs, path::Path, time::Duration};
+use std::{borrow::Cow, ffi::OsString, fs, path::Path, time::Duration};
 
 use rustix::process::{Pid, Signal};
-use tempfile::TempDir;
 use tokio::{
     sync::Mutex,
     time::{Instant, sleep},
 };
 
-use crate::{Error, process::Process, tree};
+use crate::{Error, directory::Directory, process::Process, tree};
 
 /// How long a service may take to become ready. Crash recovery on a busy machine takes its time.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -19,7 +18,7 @@ const POLL: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub(crate) struct Program {
     /// The service's name in errors.
-    pub(crate) name: &'static str,
+    pub(crate) name: Cow<'static, str>,
     /// The program with its arguments.
     pub(crate) arguments: Vec<OsString>,
     /// The signal that ends it at once, but in order.
@@ -32,12 +31,12 @@ pub(crate) struct Service {
     program: Program,
     process: Mutex<Process>,
     // Below the process: fields are dropped in this order.
-    directory: TempDir,
+    directory: Directory,
 }
 
 impl Service {
     /// Starts the process; [`Service::ready`] waits for it.
-    pub(crate) fn start(directory: TempDir, program: Program) -> Result<Service, Error> {
+    pub(crate) fn start(directory: Directory, program: Program) -> Result<Service, Error> {
         let process = launch(&directory, &program)?;
         Ok(Service { program, process: Mutex::new(process), directory })
     }
@@ -59,19 +58,15 @@ impl Service {
         let mut process = self.process.lock().await;
         // A service that ends does not know its successor: the old one must be gone before the new one starts. Its
         // watcher stays till then, so that the directory always has one.
-        if let Some(pid) = process.running() {
-            tree::kill(pid).await;
-        }
+        clear(&process).await;
         let new = launch(&self.directory, &self.program)?;
         std::mem::replace(&mut *process, new).release();
         Ok(())
     }
 
-    /// SIGKILL to all of its processes.
+    /// SIGKILL to all of its processes, also to those that are left of a service whose first process has ended.
     pub(crate) async fn kill(&self) {
-        if let Some(pid) = self.process.lock().await.running() {
-            tree::kill(pid).await;
-        }
+        clear(&*self.process.lock().await).await;
     }
 
     /// SIGSTOP to all of its processes.
@@ -102,8 +97,13 @@ impl Service {
     /// # Errors
     /// [`Error::Ended`] if it does not run.
     pub(crate) async fn pid(&self) -> Result<Pid, Error> {
-        let ended = || Error::Ended { service: self.program.name, log: self.log() };
+        let ended = || Error::Ended { service: self.program.name.to_string(), log: self.log() };
         self.process.lock().await.running().ok_or_else(ended)
+    }
+
+    /// The number of its first process, if it runs.
+    pub(crate) async fn id(&self) -> Option<u32> {
+        u32::try_from(self.process.lock().await.running()?.as_raw_nonzero().get()).ok()
     }
 
     pub(crate) fn directory(&self) -> &Path {
@@ -119,11 +119,6 @@ impl Service {
     }
 }
 
-/// A new directory for a service's files.
-pub(crate) fn new_directory() -> Result<TempDir, Error> {
-    tempfile::Builder::new().prefix("chatbook-service-").tempdir().map_err(Error::io("making a temporary directory"))
-}
-
 /// Asks until the answer is true or an error.
 pub(crate) async fn until(what: &str, ask: impl AsyncFn() -> Result<bool, Error>) -> Result<(), Error> {
     let begin = Instant::now();
@@ -136,6 +131,16 @@ pub(crate) async fn until(what: &str, ask: impl AsyncFn() -> Result<bool, Error>
     Ok(())
 }
 
-fn launch(directory: &TempDir, program: &Program) -> Result<Process, Error> {
-    Process::start(directory.path(), program.ending, &program.arguments).map_err(Error::io(program.name))
+fn launch(directory: &Directory, program: &Program) -> Result<Process, Error> {
+    Process::start(directory, program.ending, &program.arguments).map_err(Error::io(program.name.as_ref()))
+}
+
+async fn clear(process: &Process) {
+    if let Some(pid) = process.running() {
+        tree::kill(pid).await;
+    }
+    for pid in process.orphans() {
+        tree::signal(pid, Signal::KILL);
+        tree::gone(pid).await;
+    }
 }

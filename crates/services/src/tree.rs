@@ -11,6 +11,7 @@ const POLL: Duration = Duration::from_millis(1);
 pub(crate) struct Status {
     state: char,
     pub(crate) parent: i32,
+    group: i32,
 }
 
 impl Status {
@@ -19,7 +20,8 @@ impl Status {
         let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         // The name stands in parentheses and may contain anything.
         let mut fields = text.rsplit_once(") ")?.1.split(' ');
-        Some(Status { state: fields.next()?.chars().next()?, parent: fields.next()?.parse().ok()? })
+        let state = fields.next()?.chars().next()?;
+        Some(Status { state, parent: fields.next()?.parse().ok()?, group: fields.next()?.parse().ok()? })
     }
 
     /// Whether it has ended and nobody has asked for its result yet.
@@ -36,6 +38,14 @@ impl Status {
 pub(crate) fn children(pid: Pid) -> Vec<Pid> {
     let text = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
     text.split_whitespace().filter_map(|word| Pid::from_raw(word.parse().ok()?)).collect()
+}
+
+/// The processes that live in a process group beside its leader.
+pub(crate) fn others_in_group(leader: Pid) -> Vec<Pid> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let all = entries.filter_map(|entry| Pid::from_raw(entry.file_name().to_str()?.parse().ok()?));
+    let group = leader.as_raw_nonzero().get();
+    all.filter(|pid| *pid != leader && Status::of(*pid).is_some_and(|s| s.group == group && !s.ended())).collect()
 }
 
 /// Stops a process and all of its descendants. None can be missed: a process is asked for its children when it can start

@@ -35,7 +35,18 @@ pub async fn of_user(db: &Db, shard: Shard, user_id: &str) -> Result<Vec<Account
     .await
 }
 
-/// Sets it.
+/// Sets it if it is what was set at position `before` (0: if there is none). Fails with an unmet expectation otherwise.
+pub fn replace(shard: Shard, user_id: &str, room_id: &str, kind: &str, json: &str, before: i64) -> Stmt {
+    Stmt::new(
+        "insert into account_data (shard, user_id, room_id, type, json, pos) values ($1, $2, $3, $4, $5, $6)
+         on conflict (shard, user_id, room_id, type) do update set json = excluded.json, pos = excluded.pos
+         where account_data.pos = $7",
+        params![shard, user_id, room_id, kind, json, Value::Pos, before],
+    )
+    .expect(1)
+}
+
+/// Sets it, whatever it was.
 pub fn put(shard: Shard, user_id: &str, room_id: &str, kind: &str, json: &str) -> Stmt {
     Stmt::new(
         "insert into account_data (shard, user_id, room_id, type, json, pos) values ($1, $2, $3, $4, $5, $6)

@@ -83,6 +83,29 @@ pub async fn seq_at(db: &Db, shard: Shard, room_id: &str, pos: i64) -> Result<i6
     Ok(seq.unwrap_or(0))
 }
 
+/// Lets the commit stand only if the event numbered `seq` still reads as `json`: what repeats it must not outlive a
+/// redaction that came between.
+pub fn unredacted(shard: Shard, room_id: &str, seq: i64, json: &str) -> Stmt {
+    Stmt::new(
+        "update room set version = version where shard = $1 and room_id = $2
+         and exists (select 1 from event where shard = $1 and room_id = $2 and seq = $3 and json = $4)",
+        params![shard, room_id, seq, json],
+    )
+    .expect(1)
+}
+
+/// Lets the commit stand only if the state event that replaced the one numbered `seq` is still the one numbered
+/// `successor` (0: none): it repeats what is to be redacted.
+pub fn replaced_by(shard: Shard, room_id: &str, event: &Event, successor: i64) -> Stmt {
+    Stmt::new(
+        "update room set version = version where shard = $1 and room_id = $2
+         and coalesce((select min(seq) from event where shard = $1 and room_id = $2 and type = $3 and state_key = $4
+                         and seq > $5 and state_key is not null), 0) = $6",
+        params![shard, room_id, &event.kind, event.state_key.as_deref().unwrap_or_default(), event.seq, successor],
+    )
+    .expect(1)
+}
+
 /// Replaces an event's JSON by what a redaction leaves of it. A retry of its sending still finds it through `txn`.
 pub fn redact(shard: Shard, room_id: &str, seq: i64, json: &str) -> Stmt {
     Stmt::new(

@@ -172,8 +172,10 @@ pub struct Mention {
 }
 
 /// A change that is no event. Those that concern a user belong in the user's shard.
+///
+/// Written with the variant outside: an inner tag is read by way of a buffer, which raw JSON does not survive.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Change {
     /// An earlier event's content was removed, or its copy of such content; `json` is what is left.
     Redacted {

@@ -1,5 +1,6 @@
 //! What administrators of the server do.
 
+mod cluster;
 mod registration_tokens;
 
 use axum::{
@@ -11,6 +12,7 @@ use crate::extract::App;
 
 pub(crate) fn routes() -> Router<App> {
     Router::new()
+        .route("/_chatbook/client/v1/cluster", get(cluster::show))
         .route(
             "/_chatbook/client/v1/registration_tokens",
             get(registration_tokens::list).post(registration_tokens::create),

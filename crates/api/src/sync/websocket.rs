@@ -33,9 +33,10 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Requests of one socket that are under way at once; more wait in the client.
 const MAX_REQUESTS: usize = 64;
 
-/// Close codes: the WebSocket protocol's 1001 and 1009, ours in the private range, named after HTTP's.
+/// Close codes: the WebSocket protocol's 1001, 1009 and 1012, ours in the private range, named after HTTP's.
 mod close {
     pub(super) const GOING_AWAY: u16 = 1001;
+    pub(super) const RESTART: u16 = 1012;
     pub(super) const TOO_LARGE: u16 = 1009;
     pub(super) const PROTOCOL: u16 = 4400;
     pub(super) const UNAUTHORIZED: u16 = 4401;
@@ -180,6 +181,7 @@ async fn serve(
     if *shutdown.borrow() {
         return End::Close(close::GOING_AWAY, STOPPING);
     }
+    let mut leaving = std::pin::pin!(leave(chat));
     let times = &chat.config.websocket;
     let (every, silence) = (Duration::from_millis(times.ping_ms.max(1)), Duration::from_millis(times.silence_ms));
     let mut expired = std::pin::pin!(chat::sessions::expired(chat, &session));
@@ -244,9 +246,24 @@ async fn serve(
                     follower.seen(presence);
                 }
                 () = &mut expired => return End::Close(close::UNAUTHORIZED, "the access token has expired"),
+                () = &mut leaving => return End::Close(close::RESTART, STOPPING),
                 _ = shutdown.changed() => return End::Close(close::GOING_AWAY, STOPPING),
             }
         }
+    }
+}
+
+/// Completes when it is this stream's turn to end, once the server is about to stop: they do not come back all at once.
+async fn leave(chat: &App) {
+    let mut draining = chat.draining.subscribe();
+    let drain_ms = chat.config.websocket.drain_ms;
+    if drain_ms == 0 {
+        // There is nowhere else to go: the server's end is the stream's.
+        return std::future::pending().await;
+    }
+    if draining.wait_for(|draining| *draining).await.is_ok() {
+        let part = u64::from(u16::from_be_bytes(chat.env.random()));
+        tokio::time::sleep(Duration::from_millis(drain_ms.saturating_mul(part) >> 16)).await;
     }
 }
 

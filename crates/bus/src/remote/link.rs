@@ -88,9 +88,11 @@ impl Link {
         let mut elsewhere = Box::pin(elsewhere(place, self.server.clone(), Arc::clone(&self.misplaced)));
         let mut waiting = Vec::new();
         loop {
+            // Each time, since whatever else happens at the moment of the deadline may be served first.
+            self.take_pulse(health)?;
             tokio::select! {
                 _ = beats.tick() => self.beat(),
-                () = until(self.heartbeat.deadline(Instant::now())) => self.overdue(health)?,
+                () = until(self.heartbeat.deadline(Instant::now())) => {}
                 echo = self.echoes.recv() => self.came_back(echo, health)?,
                 Some(outcome) = self.in_flight.next() => if outcome? == Outcome::NotHere {
                     self.misplaced.notify_one();
@@ -133,7 +135,7 @@ impl Link {
         Ok(())
     }
 
-    fn overdue(&self, health: &mut Health) -> Result<(), String> {
+    fn take_pulse(&self, health: &mut Health) -> Result<(), String> {
         match self.heartbeat.pulse(Instant::now()) {
             Pulse::Regular => {}
             Pulse::Late => health.down(&format!("{}: a heartbeat is late", self.server.addr())),

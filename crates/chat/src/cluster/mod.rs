@@ -2,6 +2,7 @@
 //!
 //! Without a bus, or while that is away, each node goes on with the log and with what it knows itself.
 
+pub mod report;
 pub(crate) mod wire;
 
 use std::{sync::Arc, time::Duration};
@@ -17,6 +18,8 @@ use crate::{
     typing,
 };
 
+/// How often a node says in the store that it is here.
+const REPORT_EVERY: Duration = Duration::from_secs(5);
 /// How often others are told what was taken from rate limits.
 const TAKEN_EVERY: Duration = Duration::from_millis(200);
 
@@ -37,6 +40,14 @@ pub(crate) fn start(chat: &Arc<Chat>) {
     if !chat.db.is_shared() {
         return;
     }
+    let weak = Arc::downgrade(chat);
+    tokio::spawn(async move {
+        while let Some(chat) = weak.upgrade() {
+            report::send(&chat).await;
+            drop(chat);
+            tokio::time::sleep(REPORT_EVERY).await;
+        }
+    });
     let hints = chat.bus.as_ref().map_or_else(|| watch::channel(false).1, Bus::healthy);
     tokio::spawn(Follow::new(chat.db.clone(), &chat.hub, hints).run());
     let Some(bus) = &chat.bus else { return };

@@ -59,7 +59,6 @@ async fn redact(chat: &Chat, room_id: &str, sender: &UserId, event_id: &str, dra
         if !room.is_joined(sender.as_str()) {
             return Err(not_in_room());
         }
-        let _alone = room.redacting.write().await;
         let target = store::events::by_id(&chat.db, room.shard, room_id, event_id).await?;
         let target = target.ok_or_else(|| Error::not_found("There is no such event in this room."))?;
         let successor = successor(chat, &room, &target).await?;
@@ -78,6 +77,10 @@ async fn redact(chat: &Chat, room_id: &str, sender: &UserId, event_id: &str, dra
                 Some(successor) => Some((successor.seq, with_prev_content(successor, &json)?.into())),
                 None => None,
             };
+            if target.state_key.is_some() {
+                let successor = successor.as_ref().map_or(0, |successor| successor.seq);
+                commit.writes.push(store::events::replaced_by(room.shard, room_id, &target, successor));
+            }
             for (seq, json) in [(target.seq, json)].into_iter().chain(copy) {
                 commit.writes.push(store::events::redact(room.shard, room_id, seq, json.get()));
                 commit.changes.push(Change::Redacted { room_id: room.id.clone(), seq, json });
@@ -89,7 +92,8 @@ async fn redact(chat: &Chat, room_id: &str, sender: &UserId, event_id: &str, dra
                 return record.events.first().map(|e| e.event_id.clone()).ok_or_else(busy);
             }
             Ok(Outcome::Duplicate { event_id }) => return Ok(event_id.into()),
-            Err(store::Error::Stale) => chat.fresh().await?,
+            // Overtaken by another change of the room, or by what repeats the event.
+            Err(store::Error::Stale | store::Error::Expectation(_)) => chat.fresh().await?,
             Err(error) => return Err(error.into()),
         }
     }

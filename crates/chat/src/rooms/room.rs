@@ -38,8 +38,6 @@ pub struct Room {
     pub(crate) inner: RwLock<Inner>,
     /// Held by whoever decides anew after having been overtaken.
     pub(crate) turn: Arc<tokio::sync::Mutex<()>>,
-    /// Held alone while an event is redacted, and shared while one is sent that repeats what it replaces.
-    pub(crate) redacting: tokio::sync::RwLock<()>,
     /// When it was last asked for, milliseconds, for eviction.
     pub(crate) used_ts: AtomicI64,
 }
@@ -99,7 +97,7 @@ impl Room {
             typing: HashMap::new(),
         };
         let (inner, used_ts) = (RwLock::new(inner), AtomicI64::new(0));
-        Self { id, shard, version, rules, inner, turn: Arc::default(), redacting: Default::default(), used_ts }
+        Self { id, shard, version, rules, inner, turn: Arc::default(), used_ts }
     }
 
     /// The current state event under a key.

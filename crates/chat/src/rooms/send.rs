@@ -6,6 +6,7 @@ use ruma::UserId;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use store::{
+    events,
     log::{Commit, Event, Guard, Mention, NewEvent, NewReceipt, Outcome, RoomPart, TxnKey},
     user_rooms,
 };
@@ -198,8 +199,6 @@ pub(crate) async fn send(chat: &Chat, room_id: &str, sender: &UserId, draft: &Dr
             }
             return Err(not_in_room());
         };
-        // A state event repeats what it replaces, which must not be redacted before the copy can be found.
-        let _replaces = if draft.state_key.is_some() { Some(room.redacting.read().await) } else { None };
         let commit = {
             let inner = room.inner.read();
             match decide(&inner, &room, sender, draft) {
@@ -223,7 +222,8 @@ pub(crate) async fn send(chat: &Chat, room_id: &str, sender: &UserId, draft: &Dr
             }
             Ok(Outcome::Duplicate { event_id }) => return Ok(event_id.into()),
             // Who was overtaken once queues with the others, so that many changes at once all come through.
-            Err(store::Error::Stale) => {
+            // The room's state has moved, or what the event repeats was redacted.
+            Err(store::Error::Stale | store::Error::Expectation(_)) => {
                 if turn.is_none() {
                     turn = Some(room.turn.clone().lock_owned().await);
                 }
@@ -287,6 +287,10 @@ pub(crate) fn prepare(
         txn_id: txn_id.clone(),
     });
     project(chat, room, inner, &event, &draft.content, 0, &mut commit);
+    // A state event repeats what it replaces.
+    if let Some(replaced) = draft.state_key.as_ref().and_then(|state_key| inner.get(&draft.kind, state_key)) {
+        commit.writes.push(events::unredacted(room.shard, &room.id, replaced.seq, replaced.json.get()));
+    }
     let events = vec![event];
     commit.room = Some(RoomPart { room_id: room.id.clone(), create: None, guards, decided_at: inner.seq, events });
     Ok(commit)

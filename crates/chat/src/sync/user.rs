@@ -155,9 +155,9 @@ impl HotUser {
         self.users.load(Ordering::Relaxed) > 0
     }
 
-    /// The content of account data, if set.
-    pub(crate) fn account_data(&self, room_id: &str, kind: &str) -> Option<Arc<RawValue>> {
-        self.inner.lock().account_data.get(room_id)?.get(kind).map(|data| data.json.clone())
+    /// The content of account data and the position where it was set, if it was.
+    pub(crate) fn account_data(&self, room_id: &str, kind: &str) -> Option<(Arc<RawValue>, i64)> {
+        self.inner.lock().account_data.get(room_id)?.get(kind).map(|data| (data.json.clone(), data.pos))
     }
 
     /// How much memory the user's account data takes, bytes, about.

@@ -3,6 +3,8 @@
 mod account;
 mod admin;
 mod bad_input;
+mod cluster;
+mod cluster_dev;
 mod crash;
 mod deactivation;
 mod devices;

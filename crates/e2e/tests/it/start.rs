@@ -48,7 +48,7 @@ async fn the_address_and_the_way_to_become_administrator_are_printed() {
 
 #[tokio::test]
 async fn a_second_process_on_the_same_data_is_refused() {
-    let process = Process::spawn().await;
+    let process = Process::spawn_in(Arc::new(TempDir::new().expect("a directory")), &[e2e::SQLITE]).await;
     let data = process.data().display().to_string();
     let (code, _, error) = chatbook(&["serve", "--listen", "127.0.0.1:0", "--data", &data], &[]).await;
     assert_eq!(code, 1, "{error}");

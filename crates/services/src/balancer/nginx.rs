@@ -57,10 +57,23 @@ impl Nginx {
         Ok(Nginx(Balancer::start(&KIND, backends).await?))
     }
 
+    /// The same on this address, with port 0 on a free one, and in this directory, which stays when it ends.
+    ///
+    /// # Errors
+    /// If nginx is not installed, the address is taken, or nginx says no.
+    pub async fn start_in(directory: &Path, addr: SocketAddr, backends: &[SocketAddr]) -> Result<Nginx, Error> {
+        Ok(Nginx(Balancer::start_in(&KIND, directory, addr, backends).await?))
+    }
+
+    /// The number of its first process, if it runs.
+    pub async fn process(&self) -> Option<u32> {
+        self.0.service.id().await
+    }
+
     /// Where it listens for HTTP.
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
-        self.0.port.addr()
+        self.0.addr
     }
 
     /// Its files: the configuration, and what it wrote in `log`.
@@ -76,6 +89,19 @@ impl Nginx {
     /// If nginx says no.
     pub async fn set_backends(&self, backends: &[SocketAddr]) -> Result<(), Error> {
         self.0.set_backends(backends).await
+    }
+
+    /// SIGKILL to all of its processes, also to those that go on working when the first one is dead.
+    pub async fn kill(&self) {
+        self.0.service.kill().await;
+    }
+
+    /// Starts it on the same address, after ending what still ran.
+    ///
+    /// # Errors
+    /// If it does not start.
+    pub async fn start_again(&self) -> Result<(), Error> {
+        self.0.start_again().await
     }
 
     /// Ends it, breaking off all connections.

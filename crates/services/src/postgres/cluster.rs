@@ -4,7 +4,10 @@ use std::{ffi::OsString, fs, path::Path};
 
 use tokio::process::Command;
 
-use crate::{Error, command::run, programs::find};
+use crate::{Error, command::run, directory::Directory, programs::find};
+
+/// setpriv's options.
+const AS_POSTGRES: [&str; 4] = ["--reuid=postgres", "--regid=postgres", "--init-groups", "--"];
 
 /// One of PostgreSQL's programs as the user it has to run as: it refuses to be run by root.
 pub(super) fn as_postgres(program: &'static str) -> Result<Vec<OsString>, Error> {
@@ -12,7 +15,7 @@ pub(super) fn as_postgres(program: &'static str) -> Result<Vec<OsString>, Error>
     if !root() {
         return Ok(vec![program]);
     }
-    let user = ["--reuid=postgres", "--regid=postgres", "--init-groups", "--"].map(OsString::from);
+    let user = AS_POSTGRES.map(OsString::from);
     Ok([find("setpriv")?.into()].into_iter().chain(user).chain([program]).collect())
 }
 
@@ -29,15 +32,31 @@ pub(super) async fn run_as_postgres(program: &'static str, arguments: &[&str], d
 pub(super) async fn give_away(directory: &Path) -> Result<(), Error> {
     if root() {
         run(Command::new("chown").arg("postgres:").arg(directory), "").await?;
+        let mut visit = Command::new(find("setpriv")?);
+        visit.args(AS_POSTGRES).args(["test", "-w"]).arg(directory);
+        let closed = |_| Error::Closed { directory: directory.to_owned() };
+        run(&mut visit, "").await.map_err(closed)?;
     }
     Ok(())
 }
 
-/// Creates a server's data.
-pub(super) async fn create(data: &Path) -> Result<(), Error> {
-    let directory = data.parent().unwrap_or(data);
-    let fixed = ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "--pgdata=data"];
-    run_as_postgres("initdb", &fixed, directory).await
+/// Creates a server's data in `data` below this directory, unless it is there.
+pub(super) async fn create(directory: &Directory) -> Result<(), Error> {
+    let (path, place) = (directory.path(), directory.path().display());
+    if path.join("data").exists() {
+        return Ok(());
+    }
+    // Under another name until it is complete.
+    let new = path.join("new");
+    if new.exists() {
+        fs::remove_dir_all(&new).map_err(Error::io(format!("emptying {place}")))?;
+    }
+    let mut arguments = vec!["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--pgdata=new"];
+    if !directory.stays() {
+        arguments.push("--no-sync");
+    }
+    run_as_postgres("initdb", &arguments, path).await?;
+    fs::rename(new, path.join("data")).map_err(Error::io(format!("writing to {place}")))
 }
 
 /// Removes the System V shared memory of a server that was killed, which would otherwise stay until the next boot if the

@@ -11,9 +11,10 @@ use tokio::{net::TcpStream, process::Command};
 use crate::{
     Error,
     command::run,
+    directory::Directory,
     port::Port,
     programs::find,
-    service::{Program, Service, new_directory},
+    service::{Program, Service},
 };
 
 /// A PostgreSQL server with the superuser `postgres`, who needs no password from 127.0.0.1.
@@ -31,22 +32,34 @@ impl Postgres {
     /// # Errors
     /// If PostgreSQL is not installed, or says no.
     pub async fn start(settings: &[(&str, &str)]) -> Result<Postgres, Error> {
-        let directory = new_directory()?;
+        Postgres::create(Directory::temporary()?, settings).await
+    }
+
+    /// Starts a server on the data of this directory, which is created if it is not there and stays when the server ends.
+    ///
+    /// # Errors
+    /// If PostgreSQL is not installed, may not enter the directory, or says no, for example to data of another version.
+    pub async fn start_in(directory: &Path, settings: &[(&str, &str)]) -> Result<Postgres, Error> {
+        Postgres::create(Directory::given(directory).await?, settings).await
+    }
+
+    async fn create(directory: Directory, settings: &[(&str, &str)]) -> Result<Postgres, Error> {
         cluster::give_away(directory.path()).await?;
-        cluster::create(&directory.path().join("data")).await?;
+        cluster::create(&directory).await?;
         let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Postgres::start_in(directory, settings).await
+        Postgres::launch(directory, settings).await
     }
 
     /// Starts a server on a directory with data.
-    async fn start_in(directory: tempfile::TempDir, settings: Vec<(String, String)>) -> Result<Postgres, Error> {
+    async fn launch(directory: Directory, settings: Vec<(String, String)>) -> Result<Postgres, Error> {
         let port = Port::claim()?;
         let mut arguments = cluster::as_postgres("postgres")?;
         arguments.extend(["-D".into(), directory.path().join("data").into()]);
         let own = [
             ("listen_addresses", "127.0.0.1".to_owned()),
             ("port", port.number().to_string()),
-            ("unix_socket_directories", directory.path().display().to_string()),
+            // Its default is a directory that all servers share; the path of one of ours may be too long.
+            ("unix_socket_directories", String::new()),
             // Its default is files outside the directory, which a killed server leaves behind.
             ("dynamic_shared_memory_type", "mmap".to_owned()),
         ];
@@ -55,7 +68,7 @@ impl Postgres {
         for (name, value) in own.chain(given) {
             arguments.extend(["-c".into(), format!("{name}={value}").into()]);
         }
-        let service = Service::start(directory, Program { name: "PostgreSQL", arguments, ending: "QUIT" })?;
+        let service = Service::start(directory, Program { name: "PostgreSQL".into(), arguments, ending: "QUIT" })?;
         let postgres = Postgres { service, port, settings };
         postgres.ready().await?;
         Ok(postgres)
@@ -77,6 +90,11 @@ impl Postgres {
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
         self.port.addr()
+    }
+
+    /// The number of its first process, if it runs.
+    pub async fn process(&self) -> Option<u32> {
+        self.service.id().await
     }
 
     /// Its files: `data`, and what it wrote in `log`.
@@ -144,6 +162,8 @@ impl Postgres {
     /// Shuts it down in order, breaking off connections and writing everything to disk.
     pub async fn stop(&self) {
         self.service.end(Signal::INT).await;
+        // Somebody may have killed it before.
+        cluster::forget_shared_memory(self.directory()).await;
     }
 
     async fn ready(&self) -> Result<(), Error> {

@@ -3,7 +3,8 @@
 use super::{Postgres, cluster, quoted};
 use crate::{
     Error,
-    service::{new_directory, until},
+    directory::Directory,
+    service::until,
 };
 
 impl Postgres {
@@ -13,7 +14,7 @@ impl Postgres {
     /// # Errors
     /// If the copy fails, or a standby has that name.
     pub async fn standby(&self, name: &str) -> Result<Postgres, Error> {
-        let directory = new_directory()?;
+        let directory = Directory::temporary()?;
         cluster::give_away(directory.path()).await?;
         let source = format!("{}?application_name={name}", self.url(""));
         let target = format!("--dbname={source}");
@@ -28,7 +29,7 @@ impl Postgres {
             &target,
         ];
         cluster::run_as_postgres("pg_basebackup", &arguments, directory.path()).await?;
-        Postgres::start_in(directory, self.settings.clone()).await
+        Postgres::launch(directory, self.settings.clone()).await
     }
 
     /// From now on a commit waits until one of these standbys has it on disk; returns when they are in step. With no

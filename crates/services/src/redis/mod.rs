@@ -15,9 +15,10 @@ use tokio::{
 use crate::{
     Error,
     command::run,
+    directory::Directory,
     port::Port,
     programs::find,
-    service::{Program, Service, new_directory, until},
+    service::{Program, Service, until},
 };
 
 pub use cluster::RedisCluster;
@@ -37,6 +38,18 @@ impl Redis {
     /// # Errors
     /// If Redis is not installed, or says no.
     pub async fn start(settings: &[(&str, &str)]) -> Result<Redis, Error> {
+        Redis::launch(Directory::temporary()?, settings).await
+    }
+
+    /// The same in this directory, which stays when the server ends.
+    ///
+    /// # Errors
+    /// If Redis is not installed, or says no.
+    pub async fn start_in(directory: &Path, settings: &[(&str, &str)]) -> Result<Redis, Error> {
+        Redis::launch(Directory::given(directory).await?, settings).await
+    }
+
+    async fn launch(directory: Directory, settings: &[(&str, &str)]) -> Result<Redis, Error> {
         let port = Port::claim()?;
         let number = port.number().to_string();
         let own = [
@@ -52,7 +65,7 @@ impl Redis {
             arguments.push(format!("--{name}").into());
             arguments.extend(value.split_whitespace().map(|word| OsString::from(word.trim_matches('"'))));
         }
-        let service = Service::start(new_directory()?, Program { name: "Redis", arguments, ending: "KILL" })?;
+        let service = Service::start(directory, Program { name: "Redis".into(), arguments, ending: "KILL" })?;
         let redis = Redis { service, port };
         redis.ready().await?;
         Ok(redis)
@@ -87,6 +100,11 @@ impl Redis {
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
         self.port.addr()
+    }
+
+    /// The number of its process, if it runs.
+    pub async fn process(&self) -> Option<u32> {
+        self.service.id().await
     }
 
     /// Its files, with what it wrote in `log`.

@@ -5,9 +5,10 @@ use std::{fs, net::SocketAddr};
 use super::{Redis, answers, client};
 use crate::{
     Error,
+    directory::Directory,
     port::Port,
     programs::find,
-    service::{Program, Service, new_directory, until},
+    service::{Program, Service, until},
 };
 
 /// A Sentinel that decides alone.
@@ -26,7 +27,7 @@ impl Sentinel {
     /// If Redis is not installed, or says no.
     pub async fn start(redis: &Redis, name: &str) -> Result<Sentinel, Error> {
         let port = Port::claim()?;
-        let directory = new_directory()?;
+        let directory = Directory::temporary()?;
         let text = format!(
             "bind 127.0.0.1\nport {}\nsentinel monitor {name} 127.0.0.1 {} 1\n\
              sentinel down-after-milliseconds {name} 500\nsentinel failover-timeout {name} 3000\n",
@@ -36,7 +37,7 @@ impl Sentinel {
         let file = directory.path().join("sentinel.conf");
         fs::write(&file, text).map_err(Error::io("sentinel.conf"))?;
         let arguments = vec![find("redis-server")?.into(), file.into(), "--sentinel".into()];
-        let service = Service::start(directory, Program { name: "Sentinel", arguments, ending: "KILL" })?;
+        let service = Service::start(directory, Program { name: "Sentinel".into(), arguments, ending: "KILL" })?;
         let sentinel = Sentinel { service, port, name: name.to_owned() };
         sentinel.ready().await?;
         let replication = redis.command(&["info", "replication"]).await?;

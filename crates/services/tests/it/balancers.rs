@@ -2,11 +2,14 @@
 
 use std::{
     net::SocketAddr,
+    path::Path,
+    process::Command,
     sync::atomic::Ordering::SeqCst,
     time::{Duration, Instant},
 };
 
 use services::{Error, Haproxy, Nginx};
+use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     time::sleep,
@@ -19,6 +22,9 @@ const SEND: &str = "/_matrix/client/v3/rooms/!r/send/m.room.message/1";
 /// Either load balancer.
 trait Balancer: Sized {
     async fn start(backends: &[SocketAddr]) -> Result<Self, Error>;
+    async fn start_in(directory: &Path, addr: SocketAddr, backends: &[SocketAddr]) -> Result<Self, Error>;
+    async fn process(&self) -> Option<u32>;
+    async fn start_again(&self) -> Result<(), Error>;
     fn addr(&self) -> SocketAddr;
     async fn set_backends(&self, backends: &[SocketAddr]) -> Result<(), Error>;
     async fn stop(&self);
@@ -29,6 +35,15 @@ macro_rules! suite {
         impl Balancer for $balancer {
             async fn start(backends: &[SocketAddr]) -> Result<Self, Error> {
                 $balancer::start(backends).await
+            }
+            async fn start_in(directory: &Path, addr: SocketAddr, backends: &[SocketAddr]) -> Result<Self, Error> {
+                $balancer::start_in(directory, addr, backends).await
+            }
+            async fn process(&self) -> Option<u32> {
+                $balancer::process(self).await
+            }
+            async fn start_again(&self) -> Result<(), Error> {
+                $balancer::start_again(self).await
             }
             fn addr(&self) -> SocketAddr {
                 $balancer::addr(self)
@@ -60,6 +75,14 @@ macro_rules! suite {
             #[tokio::test]
             async fn a_websocket_goes_through_and_stays_over_a_change_of_backends() {
                 super::a_websocket_goes_through_and_stays_over_a_change_of_backends::<Balancer>().await;
+            }
+            #[tokio::test]
+            async fn it_listens_where_it_is_told_and_says_if_that_is_taken() {
+                super::it_listens_where_it_is_told_and_says_if_that_is_taken::<Balancer>().await;
+            }
+            #[tokio::test]
+            async fn nothing_is_left_of_one_whose_first_process_was_killed() {
+                super::nothing_is_left_of_one_whose_first_process_was_killed::<Balancer>().await;
             }
             #[tokio::test]
             async fn connections_to_backends_are_kept() {
@@ -141,6 +164,43 @@ async fn a_websocket_goes_through_and_stays_over_a_change_of_backends<B: Balance
     assert_eq!(socket.read_u8().await.expect("an echo"), b'!');
     balancer.stop().await;
     assert!(ask(balancer.addr(), "GET", "/", b"").await.is_err());
+}
+
+async fn it_listens_where_it_is_told_and_says_if_that_is_taken<B: Balancer>() {
+    let a = Backend::start("a").await;
+    let directory = TempDir::new().expect("a directory");
+    let free = SocketAddr::from(([0, 0, 0, 0], 0));
+    let balancer = B::start_in(directory.path(), free, &[a.addr]).await.expect("it starts");
+    let addr = balancer.addr();
+    assert!(addr.ip() == free.ip() && addr.port() != 0, "{addr}");
+    ask(addr, "GET", "/", b"").await.expect("an answer");
+    let other = TempDir::new().expect("a directory");
+    let error = B::start_in(other.path(), addr, &[a.addr]).await.err().expect("it is taken");
+    assert!(error.to_string().starts_with(&format!("cannot listen on {addr}: ")), "{error}");
+    drop(balancer);
+    assert!(directory.path().join("log").exists(), "the directory stays");
+    let balancer = B::start_in(directory.path(), addr, &[a.addr]).await.expect("it starts where it was");
+    ask(balancer.addr(), "GET", "/", b"").await.expect("an answer");
+}
+
+async fn nothing_is_left_of_one_whose_first_process_was_killed<B: Balancer>() {
+    let a = Backend::start("a").await;
+    let balancer = B::start(&[a.addr]).await.expect("it starts");
+    let kill = async || {
+        let process = balancer.process().await.expect("it runs");
+        let sent = Command::new("sh").args(["-c", &format!("kill -s KILL {process}")]).status().expect("a shell");
+        assert!(sent.success());
+        while balancer.process().await.is_some() {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    kill().await;
+    balancer.start_again().await.expect("its address is free");
+    ask(balancer.addr(), "GET", "/", b"").await.expect("an answer");
+    kill().await;
+    let addr = balancer.addr();
+    drop(balancer);
+    assert!(ask(addr, "GET", "/", b"").await.is_err());
 }
 
 async fn connections_to_backends_are_kept<B: Balancer>() {

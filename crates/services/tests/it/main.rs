@@ -8,6 +8,7 @@ mod proxy;
 mod redis;
 mod redis_cluster;
 mod replication;
+mod scratch;
 mod sentinel;
 
 #[test]

@@ -8,7 +8,7 @@ use std::sync::{
 use serde_json::value::RawValue;
 use store::{
     Db, Error, Stmt, Value, events,
-    log::{Change, Commit, Guard, NewEvent, Outcome, Record, RoomPart, TxnKey},
+    log::{Change, Commit, Guard, NewEvent, Outcome, Receipt, Record, RoomPart, TxnKey},
     params, rooms,
 };
 
@@ -182,10 +182,33 @@ pub(crate) async fn the_log_reads_back_as_it_was_followed(store: Store) {
     let read = db.records(0, 0, 2).await.unwrap();
     assert_eq!(read.iter().map(|record| record.pos).collect::<Vec<_>>(), [1, 2]);
     assert_eq!(format!("{:?}", read[1]), format!("{record:?}"));
-    let change = Change::Forgotten { user_id: "@alice:test".into(), room_id: ROOM.into() };
-    committed(db.commit(Commit { ts: 1, changes: vec![change], ..Commit::default() }).await.unwrap());
+    let (user_id, room_id): (Arc<str>, Arc<str>) = ("@alice:test".into(), ROOM.into());
+    let (device_id, json): (Arc<str>, _) = ("PHONE".into(), raw(r#"{"a":"\"b\""}"#));
+    let receipt = Receipt {
+        room_id: room_id.clone(),
+        user_id: user_id.clone(),
+        kind: "m.read".into(),
+        thread: "".into(),
+        event_id: "$a".into(),
+        seq: 2,
+        count: 1,
+        ts: 1,
+    };
+    let changes = vec![
+        Change::Redacted { room_id: room_id.clone(), seq: 2, json: json.clone() },
+        Change::Receipt(receipt),
+        Change::AccountData { user_id: user_id.clone(), room_id: room_id.clone(), kind: "m.tag".into(), json },
+        Change::ToDevice { user_id: user_id.clone(), device_id: device_id.clone() },
+        Change::Forgotten { user_id: user_id.clone(), room_id },
+        Change::DeviceGone { user_id: user_id.clone(), device_id: device_id.clone() },
+        Change::OthersGone { user_id: user_id.clone(), device_id },
+        Change::TokenGone { user_id: user_id.clone(), token_hash: "00".into() },
+        Change::Erased { user_id, ts: 5 },
+    ];
+    let record = committed(db.commit(Commit { ts: 1, changes, ..Commit::default() }).await.unwrap());
     let read = db.records(0, 2, i64::MAX).await.unwrap();
-    assert_eq!((read.len(), read[0].pos, read[0].events.len(), read[0].changes.len()), (1, 3, 0, 1));
+    assert_eq!(read.len(), 1);
+    assert_eq!(format!("{:?}", read[0]), format!("{record:?}"), "every kind of change");
 }
 
 pub(crate) async fn a_command_decided_on_older_state_is_stale_only_if_what_it_rests_on_moved(store: Store) {

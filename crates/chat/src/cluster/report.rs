@@ -1,0 +1,161 @@
+//! What each node says of itself in the store, every few seconds, and what an administrator is shown of all of them.
+
+use std::sync::{Arc, atomic::Ordering::Relaxed};
+
+use serde::{Deserialize, Serialize};
+use store::nodes::{self, NodeRow};
+
+use crate::{Chat, Error, Result, sessions::Session};
+
+/// Who has said nothing for so long has gone, milliseconds; clocks of nodes may differ, so it is generous.
+const SILENT_MS: i64 = 30_000;
+/// Silent nodes are shown for so long yet, milliseconds.
+const FORGOTTEN_MS: i64 = 3_600_000;
+
+/// What a node says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// The version of the program.
+    pub version: String,
+    /// Where it listens.
+    pub address: String,
+    /// When it started, milliseconds by its own clock.
+    pub started_ts: i64,
+    /// Whether it is about to stop.
+    pub draining: bool,
+    /// Open streams.
+    pub streams: usize,
+    /// People in its memory, because they follow or have just done so.
+    pub people: usize,
+    /// By how many commits it is behind what it knows to exist, by shard.
+    pub lags: Vec<i64>,
+    /// Whether it hears the other nodes through Redis; none without Redis.
+    pub redis: Option<bool>,
+}
+
+/// A node, as an administrator is shown it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Node {
+    /// Its id, a new one at each start.
+    pub node_id: String,
+    /// Whether it has said something lately.
+    pub alive: bool,
+    /// When it last did, milliseconds by its own clock.
+    pub seen_ts: i64,
+    /// What it said; none if this version does not understand it.
+    pub report: Option<Report>,
+}
+
+/// The cluster, as an administrator is shown it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Status {
+    /// The nodes.
+    pub nodes: Vec<Node>,
+    /// The epoch and the newest position of each shard.
+    pub shards: Vec<(i64, i64)>,
+}
+
+/// This node's report.
+pub(crate) fn report(chat: &Chat) -> Report {
+    Report {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        address: chat.address.clone(),
+        started_ts: chat.started_ts,
+        draining: *chat.draining.borrow(),
+        streams: chat.streams(),
+        people: chat.hub.users.len(),
+        lags: chat.hub.lags(),
+        redis: chat.bus.as_ref().map(|bus| *bus.healthy().borrow()),
+    }
+}
+
+/// Says in the store that this node is here.
+pub(crate) async fn send(chat: &Chat) {
+    let report = serde_json::to_string(&report(chat)).unwrap_or_default();
+    let row = NodeRow { node_id: chat.node_id.to_string(), seen_ts: chat.env.now(), report };
+    for statement in [nodes::put(&row), nodes::expire(row.seen_ts - FORGOTTEN_MS)] {
+        if let Err(error) = chat.db.tidy(statement).await {
+            tracing::debug!(name: "cluster.report", %error, "this node could not say that it is here");
+        }
+    }
+}
+
+/// Says that this node has stopped.
+pub async fn leave(chat: &Arc<Chat>) {
+    if !chat.db.is_shared() {
+        return;
+    }
+    if let Err(error) = chat.db.tidy(nodes::remove(&chat.node_id)).await {
+        tracing::debug!(name: "cluster.leave", %error, "this node could not say that it has stopped");
+    }
+}
+
+/// All nodes, for whoever can read the store.
+///
+/// # Errors
+/// If it cannot be read.
+pub async fn of_store(db: &store::Db, now: i64) -> Result<Status> {
+    let node = |NodeRow { node_id, seen_ts, report }| Node {
+        node_id,
+        alive: now - seen_ts < SILENT_MS,
+        seen_ts,
+        report: serde_json::from_str(&report).ok(),
+    };
+    let nodes = nodes::list(db).await?.into_iter().map(node).collect();
+    let shards = db.heads().await?.into_iter().map(|head| (head.epoch, head.pos)).collect();
+    Ok(Status { nodes, shards })
+}
+
+/// All nodes, for administrators.
+///
+/// # Errors
+/// M_FORBIDDEN for others.
+pub async fn status(chat: &Chat, session: &Session) -> Result<Status> {
+    if !session.admin {
+        return Err(Error::forbidden("Only administrators may see this."));
+    }
+    send(chat).await;
+    of_store(&chat.db, chat.env.now()).await
+}
+
+/// What the tails have done, for metrics.
+pub struct Tails {
+    /// By how many commits this node is behind what it knows to exist, by shard.
+    pub lags: Vec<i64>,
+    /// Its position in each shard.
+    pub cursors: Vec<i64>,
+    /// Hints that came out of order: something was lost or overtaken.
+    pub out_of_order: u64,
+    /// Reads of the log, and the records that they brought.
+    pub gap_reads: (u64, u64),
+    /// Looks at the heads.
+    pub polls: u64,
+    /// How often everything in memory was dropped.
+    pub resets: u64,
+    /// Open streams.
+    pub streams: usize,
+    /// What the bus has carried; none without one.
+    pub bus: Option<bus::Stats>,
+}
+
+impl Chat {
+    /// Open streams.
+    pub fn streams(&self) -> usize {
+        self.draining.receiver_count()
+    }
+
+    /// What the tails have done.
+    pub fn tails(&self) -> Tails {
+        let counts = &self.hub.counts;
+        Tails {
+            lags: self.hub.lags(),
+            cursors: self.hub.cursors(),
+            out_of_order: counts.out_of_order.load(Relaxed),
+            gap_reads: (counts.gap_reads.load(Relaxed), counts.read.load(Relaxed)),
+            polls: counts.polls.load(Relaxed),
+            resets: counts.resets.load(Relaxed),
+            streams: self.streams(),
+            bus: self.bus.as_ref().map(bus::Bus::stats),
+        }
+    }
+}
