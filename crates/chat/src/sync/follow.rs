@@ -79,6 +79,10 @@ impl Follow {
     /// Reads what is missing in a shard, up to what is known to exist.
     async fn read(&self, hub: &Hub, shard: Shard) {
         let (epoch, after, known) = (hub.epoch(shard), hub.cursor(shard), hub.known(shard));
+        if known <= after {
+            // It came by itself meanwhile.
+            return;
+        }
         let to = known.min(after + PAGE);
         hub.counts.gap_reads.fetch_add(1, Relaxed);
         let records = match self.db.records(shard, after, to).await {
