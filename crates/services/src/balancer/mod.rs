@@ -100,7 +100,6 @@ impl Balancer {
         self.ready().await
     }
 
-
     async fn set_backends(&self, backends: &[SocketAddr]) -> Result<(), Error> {
         configure(self.kind, self.service.directory(), self.addr, backends).await?;
         let master = self.service.pid().await?;

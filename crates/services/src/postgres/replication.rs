@@ -1,11 +1,7 @@
 //! Standbys of a PostgreSQL server: streaming replication, synchronous replication, failover.
 
 use super::{Postgres, cluster, quoted};
-use crate::{
-    Error,
-    directory::Directory,
-    service::until,
-};
+use crate::{Error, directory::Directory, service::until};
 
 impl Postgres {
     /// Starts a standby that follows this server by streaming replication, under `name` (letters, digits, underscores).
