@@ -73,9 +73,7 @@ fn run(command: Command) -> Result<(), String> {
             std::io::stdout().write_all(SAMPLE.as_bytes()).ok();
             Ok(())
         }
-        Command::Serve(options) => {
-            runtime()?.block_on(serve(options))
-        }
+        Command::Serve(options) => runtime()?.block_on(serve(options)),
         Command::Cluster(command) => {
             // Its parts inherit the limit.
             raise_descriptor_limit();
