@@ -16,6 +16,7 @@ use tokio::{
 use crate::{
     cluster::{self, Cluster},
     config::{self, SAMPLE, Sources},
+    operator::{self, Which},
     running::{self, Running},
     telemetry,
 };
@@ -34,6 +35,11 @@ enum Command {
     /// Several nodes on one machine, with everything that they need
     #[command(subcommand)]
     Cluster(Cluster),
+    /// Says whether PostgreSQL and Redis are set up so that nothing that was acknowledged is lost
+    Check(Which),
+    /// Repairs of the store
+    #[command(subcommand)]
+    Store(operator::Store),
     /// Prints every setting with its default and what it does, as a file for `serve --config`
     Config,
 }
@@ -69,11 +75,12 @@ pub fn main() -> ExitCode {
 fn run(command: Command) -> Result<(), String> {
     match command {
         Command::Config => {
-            // A reader that has seen enough closes the pipe: no failure of ours.
-            std::io::stdout().write_all(SAMPLE.as_bytes()).ok();
+            print(SAMPLE);
             Ok(())
         }
         Command::Serve(options) => runtime()?.block_on(serve(options)),
+        Command::Check(which) => runtime()?.block_on(operator::check(which)),
+        Command::Store(command) => runtime()?.block_on(operator::store(command)),
         Command::Cluster(command) => {
             // Its parts inherit the limit.
             raise_descriptor_limit();
@@ -134,6 +141,19 @@ pub(crate) fn reachable(addr: SocketAddr) -> SocketAddr {
     SocketAddr::new(host, addr.port())
 }
 
+/// The environment. A variable that is not UTF-8 can be none of ours.
+pub(crate) fn environment() -> Vec<(String, String)> {
+    let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    };
+    std::env::vars_os().filter_map(text).collect()
+}
+
+/// Writes to stdout. A reader that has seen enough closes the pipe: no failure of ours.
+pub(crate) fn print(text: &str) {
+    std::io::stdout().write_all(text.as_bytes()).ok();
+}
+
 impl Serve {
     fn sources(self) -> Sources {
         let given = [
@@ -143,10 +163,7 @@ impl Serve {
         ];
         Sources {
             file: self.config,
-            // A variable that is not UTF-8 can be none of ours.
-            environment: std::env::vars_os()
-                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-                .collect(),
+            environment: environment(),
             options: given.into_iter().filter_map(|(key, value, option)| Some((key, value?, option))).collect(),
         }
     }

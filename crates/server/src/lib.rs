@@ -3,6 +3,7 @@
 mod cli;
 mod cluster;
 mod config;
+mod operator;
 mod running;
 mod telemetry;
 mod web;

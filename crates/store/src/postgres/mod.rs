@@ -1,6 +1,7 @@
 //! The engine of a cluster: a PostgreSQL database that any number of nodes share.
 
 mod batch;
+pub mod durability;
 mod migrations;
 mod pool;
 

@@ -107,3 +107,58 @@ async fn the_follower_is_told_what_the_other_shards_had_reached() {
     assert_eq!(heads.recv().await, Some(vec![0, 0]));
     assert_eq!(heads.recv().await, Some(vec![1, 0]));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_user_that_owns_the_database_and_nothing_else_suffices() {
+    let server = services::Postgres::start(&[("fsync", "off")]).await.unwrap();
+    server.sql("postgres", "create role app login").await.unwrap();
+    server.sql("postgres", "create database app owner app").await.unwrap();
+    let url = server.url("app").replace("postgres@", "app@");
+    let db = open(&url, 1).await.unwrap();
+    create(&db).await;
+    db.commit(send("$a")).await.unwrap();
+    let findings = store::postgres::durability::check(&db, 9).await.unwrap();
+    let bad: Vec<_> = findings.iter().filter(|finding| !finding.good).map(|finding| finding.what.as_str()).collect();
+    assert_eq!(bad.len(), 2, "{findings:#?}");
+    assert!(bad[0].contains("Set fsync = on") && bad[1].contains("no synchronous standby"), "{bad:?}");
+    // Who may read only is told so.
+    server.sql("app", "alter database app set default_transaction_read_only = on").await.unwrap();
+    let why = open(&url, 1).await.err().unwrap().to_string();
+    assert!(why.contains("read-only") || why.contains("does not allow"), "{why}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_standby_that_was_promoted_begins_a_new_epoch_by_itself() {
+    let primary = services::Postgres::start(&[]).await.unwrap();
+    primary.create_database("app").await.unwrap();
+    let standby = primary.standby("second").await.unwrap();
+    primary.make_synchronous(&["second"]).await.unwrap();
+    let hosts = format!("postgres@{},{}/app", primary.addr(), standby.addr());
+    let db = open(&format!("postgres://{hosts}"), 1).await.unwrap();
+    create(&db).await;
+    for n in 0..20 {
+        db.commit(send(&format!("$a{n}"))).await.unwrap();
+    }
+    let before = db.heads().await.unwrap();
+    primary.kill().await;
+    standby.promote().await.unwrap();
+    standby.make_synchronous(&[]).await.unwrap();
+    committed(db.commit(send("$after")).await.unwrap());
+    let after = db.heads().await.unwrap();
+    assert_eq!(after[0].epoch, before[0].epoch + 1);
+    assert!(after[0].pos > before[0].pos + 1_000_000_000);
+    assert_eq!(history(&db).await.len(), 22, "nothing acknowledged was lost");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_of_a_newer_version_is_refused_unless_it_says_that_this_one_may_work_on_it() {
+    let server = services::Postgres::start(&[("fsync", "off")]).await.unwrap();
+    server.create_database("app").await.unwrap();
+    open(&server.url("app"), 1).await.unwrap();
+    // A rolling upgrade: the new version has migrated, and the old one can live with it.
+    server.sql("app", "update store set schema = 99").await.unwrap();
+    open(&server.url("app"), 1).await.unwrap();
+    server.sql("app", "update store set readable_from = 99").await.unwrap();
+    let why = open(&server.url("app"), 1).await.err().unwrap().to_string();
+    assert!(why.contains("schema version 99") && why.contains("newer"), "{why}");
+}
