@@ -1,5 +1,6 @@
 //! Several nodes on one database: what is acknowledged at one holds at all.
 
+mod balanced;
 mod hopping;
 mod shared;
 
