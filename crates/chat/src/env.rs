@@ -30,6 +30,13 @@ impl Env {
         Self { now: Arc::new(now), random: Arc::new(random) }
     }
 
+    /// The same with a clock that is wrong by so many milliseconds.
+    #[must_use]
+    pub fn with_clock_off_by(self, ms: i64) -> Self {
+        let now = self.now;
+        Self { now: Arc::new(move || now() + ms), random: self.random }
+    }
+
     /// Milliseconds since the Unix epoch.
     pub fn now(&self) -> i64 {
         (self.now)()

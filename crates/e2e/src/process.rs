@@ -22,11 +22,18 @@ use crate::{Client, backing};
 pub struct Process {
     client: Client,
     child: Child,
+    start: Start,
+    printed: Output,
+    logged: Output,
+}
+
+/// How it is started.
+#[derive(Clone)]
+struct Start {
+    listen: SocketAddr,
     data: Arc<TempDir>,
     options: Vec<String>,
     environment: Vec<(String, String)>,
-    printed: Output,
-    logged: Output,
 }
 
 /// Settings that suit tests: cheap password hashes, no rate limits.
@@ -50,25 +57,41 @@ impl Process {
 
     /// The same on the data in `data`, with more `CHATBOOK_…` variables.
     pub async fn spawn_in(data: Arc<TempDir>, environment: &[(&str, &str)]) -> Self {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self::spawn_at(any, data, environment).await.unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The same on an address that stays when it is started again.
+    ///
+    /// # Errors
+    /// What it wrote, if it ended or took too long.
+    pub async fn spawn_at(
+        listen: SocketAddr,
+        data: Arc<TempDir>,
+        environment: &[(&str, &str)],
+    ) -> Result<Self, String> {
         let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let mut environment: Vec<_> = CHEAP.iter().chain(environment).map(own).collect();
         if backing::is_postgres() && !environment.iter().any(|(name, _)| name == DATABASE) {
             environment.push((DATABASE.to_owned(), backing::database().await));
         }
-        Self::open(data, Vec::new(), environment).await
+        Self::open(Start { listen, data, options: Vec::new(), environment }).await
     }
 
     /// Starts on the data in `data` with more options and otherwise the program's own defaults.
     pub async fn spawn_with(data: Arc<TempDir>, options: &[&str]) -> Self {
-        Self::open(data, options.iter().map(|option| (*option).to_owned()).collect(), Vec::new()).await
+        let options = options.iter().map(|option| (*option).to_owned()).collect();
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        let start = Start { listen, data, options, environment: Vec::new() };
+        Self::open(start).await.unwrap_or_else(|error| panic!("{error}"))
     }
 
-    async fn open(data: Arc<TempDir>, options: Vec<String>, environment: Vec<(String, String)>) -> Self {
+    async fn open(start: Start) -> Result<Self, String> {
         let mut child = Command::new(program())
-            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
-            .arg(data.path())
-            .args(&options)
-            .envs(environment.iter().map(|(name, value)| (name, value)))
+            .args(["serve", "--listen", &start.listen.to_string(), "--data"])
+            .arg(start.data.path())
+            .args(&start.options)
+            .envs(start.environment.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
@@ -78,13 +101,13 @@ impl Process {
         let logged = Output::collect(child.stderr.take().expect("stderr is piped"));
         let text = printed.wait(START, "http://").await;
         let addr: Option<SocketAddr> = text.lines().find_map(|line| line.split_once("http://")?.1.parse().ok());
-        let addr = addr.unwrap_or_else(|| panic!("no address: {text}\n{}", logged.text()));
-        Self { client: Client::new(addr), child, data, options, environment, printed, logged }
+        let addr = addr.ok_or_else(|| format!("no address: {text}\n{}", logged.text()))?;
+        Ok(Self { client: Client::new(addr), child, start, printed, logged })
     }
 
     /// Its data.
     pub fn data(&self) -> &Path {
-        self.data.path()
+        self.start.data.path()
     }
 
     /// Kills it the hard way (SIGKILL) and waits until it is gone.
@@ -94,8 +117,12 @@ impl Process {
 
     /// Starts it again on the same data (and a new port). Call after [`Process::kill`].
     pub async fn restart(self) -> Self {
-        let Self { data, options, environment, .. } = self;
-        Self::open(data, options, environment).await
+        Self::open(self.start).await.unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// What it has written to its log so far.
+    pub fn log(&self) -> String {
+        self.logged.text()
     }
 
     /// Its process id while it runs.

@@ -63,7 +63,12 @@ struct Serve {
 
 /// Runs the program: its arguments decide what it does, its exit code says whether it succeeded.
 pub fn main() -> ExitCode {
-    match run(Cli::parse().command) {
+    main_with(chat::Env::system())
+}
+
+/// [`main`] with a clock and randomness of the caller's.
+pub fn main_with(env: chat::Env) -> ExitCode {
+    match run(Cli::parse().command, env) {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
             eprintln!("chatbook: {message}");
@@ -72,13 +77,13 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> Result<(), String> {
+fn run(command: Command, env: chat::Env) -> Result<(), String> {
     match command {
         Command::Config => {
             print(SAMPLE);
             Ok(())
         }
-        Command::Serve(options) => runtime()?.block_on(serve(options)),
+        Command::Serve(options) => runtime()?.block_on(serve(options, env)),
         Command::Check(which) => runtime()?.block_on(operator::check(which)),
         Command::Store(command) => runtime()?.block_on(operator::store(command)),
         Command::Cluster(command) => {
@@ -94,7 +99,7 @@ fn runtime() -> Result<Runtime, String> {
     runtime.map_err(|error| format!("cannot start: {error}"))
 }
 
-async fn serve(options: Serve) -> Result<(), String> {
+async fn serve(options: Serve, env: chat::Env) -> Result<(), String> {
     let settings = config::load(&options.sources()).map_err(|error| error.to_string())?;
     telemetry::start(&settings.log)?;
     raise_descriptor_limit();
@@ -102,7 +107,7 @@ async fn serve(options: Serve) -> Result<(), String> {
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| format!("cannot wait for signals: {error}"))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| format!("cannot wait for signals: {error}"))?;
     let data = settings.server.data.display().to_string();
-    let running = running::start(settings).await.map_err(|error| error.to_string())?;
+    let running = running::start_with(settings, env).await.map_err(|error| error.to_string())?;
     greet(&running, &data).await?;
     tokio::select! {
         _ = terminate.recv() => (),

@@ -8,6 +8,6 @@ mod running;
 mod telemetry;
 mod web;
 
-pub use cli::main;
+pub use cli::{main, main_with};
 pub use config::Settings;
-pub use running::{Running, StartError, start};
+pub use running::{Running, StartError, start, start_with};

@@ -35,6 +35,14 @@ pub struct Running {
 /// # Errors
 /// A sentence for the operator: the address is taken, the data is in use, the server name cannot be used.
 pub async fn start(settings: Settings) -> Result<Running, StartError> {
+    start_with(settings, chat::Env::system()).await
+}
+
+/// [`start`] with a clock and randomness of the caller's.
+///
+/// # Errors
+/// As [`start`].
+pub async fn start_with(settings: Settings, env: chat::Env) -> Result<Running, StartError> {
     let Settings { own, rules } = settings;
     let name = server_name(&own.server)?;
     let (listener, addr) = bind(own.server.listen, "server.listen").await?;
@@ -42,7 +50,6 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         true => Some(bind(own.metrics.listen, "metrics.listen").await?),
         false => None,
     };
-    let env = chat::Env::system();
     let (db, identity) = open_store(&own, &env).await?;
     let private = addr.ip().is_loopback() && own.server.trusted_proxies.is_empty();
     let files = media::Storage::local(&own.server.data.join("media")).map_err(refused)?;

@@ -27,6 +27,28 @@ pub enum Cut {
     Refuse,
     /// Connections stay open, and new ones open, but nothing arrives on either side: the other machine is gone.
     Blackhole,
+    /// Nothing that the client sends arrives, as in a black hole. What the server sends does.
+    LoseRequests,
+    /// Nothing that the server sends arrives, as in a black hole: it does what it is asked, and nobody hears of it.
+    LoseAnswers,
+}
+
+/// The direction of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    ToServer,
+    ToClient,
+}
+
+impl Cut {
+    /// Whether bytes get lost on this way.
+    fn loses(self, way: Way) -> bool {
+        match self {
+            Cut::Refuse | Cut::Blackhole => true,
+            Cut::LoseRequests => way == Way::ToServer,
+            Cut::LoseAnswers => way == Way::ToClient,
+        }
+    }
 }
 
 /// What is done to the bytes of a connection.
@@ -36,6 +58,12 @@ struct Line {
     delay: Duration,
 }
 
+impl Line {
+    fn loses(&self, way: Way) -> bool {
+        self.cut.is_some_and(|cut| cut.loses(way))
+    }
+}
+
 /// A change of the line, and how it went.
 type Command = (Change, oneshot::Sender<io::Result<()>>);
 
@@ -43,6 +71,7 @@ type Command = (Change, oneshot::Sender<io::Result<()>>);
 enum Change {
     Cut(Option<Cut>),
     Delay(Duration),
+    Target(SocketAddr),
 }
 
 impl Proxy {
@@ -90,6 +119,14 @@ impl Proxy {
         self.change(Change::Delay(delay)).await
     }
 
+    /// From now on leads new connections to another address. Those that are open stay where they are.
+    ///
+    /// # Errors
+    /// If the proxy's runtime has ended.
+    pub async fn lead_to(&self, target: SocketAddr) -> Result<(), Error> {
+        self.change(Change::Target(target)).await
+    }
+
     async fn change(&self, change: Change) -> Result<(), Error> {
         let ended = || io::Error::other("its runtime has ended");
         let (done, answer) = oneshot::channel();
@@ -101,6 +138,7 @@ impl Proxy {
 
 /// The proxy's task: accepts connections and obeys.
 async fn serve(listener: TcpListener, addr: SocketAddr, target: SocketAddr, mut commands: mpsc::Receiver<Command>) {
+    let mut target = target;
     let mut listener = Some(listener);
     let mut connections = JoinSet::new();
     let line = watch::Sender::new(Line::default());
@@ -111,6 +149,7 @@ async fn serve(listener: TcpListener, addr: SocketAddr, target: SocketAddr, mut 
                 match change {
                     Change::Delay(delay) => line.send_modify(|line| line.delay = delay),
                     Change::Cut(cut) => line.send_modify(|line| line.cut = cut),
+                    Change::Target(other) => target = other,
                 }
                 let result = if line.borrow().cut == Some(Cut::Refuse) {
                     listener = None;
@@ -146,9 +185,10 @@ async fn accept(listener: Option<&TcpListener>) -> Option<io::Result<(TcpStream,
 
 /// Carries one connection. An error ends it, which both sides see.
 async fn carry(client: TcpStream, target: SocketAddr, mut line: watch::Receiver<Line>) -> io::Result<()> {
-    if line.borrow().cut.is_some() {
+    let gone = |line: &Line| matches!(line.cut, Some(Cut::Refuse | Cut::Blackhole));
+    if gone(&line.borrow()) {
         // The handshake already lied; now nothing may follow, not even the end.
-        line.wait_for(|line| line.cut.is_none()).await.ok();
+        line.wait_for(|line| !gone(line)).await.ok();
         return Ok(());
     }
     let server = TcpStream::connect(target).await?;
@@ -156,7 +196,10 @@ async fn carry(client: TcpStream, target: SocketAddr, mut line: watch::Receiver<
     server.set_nodelay(true)?;
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
-    tokio::try_join!(pump(from_client, to_server, line.clone()), pump(from_server, to_client, line))?;
+    tokio::try_join!(
+        pump(from_client, to_server, Way::ToServer, line.clone()),
+        pump(from_server, to_client, Way::ToClient, line)
+    )?;
     Ok(())
 }
 
@@ -164,6 +207,7 @@ async fn carry(client: TcpStream, target: SocketAddr, mut line: watch::Receiver<
 async fn pump(
     mut from: tcp::OwnedReadHalf,
     mut to: tcp::OwnedWriteHalf,
+    way: Way,
     mut line: watch::Receiver<Line>,
 ) -> io::Result<()> {
     let mut piece = vec![0; 16 * 1024];
@@ -174,8 +218,8 @@ async fn pump(
         if !delay.is_zero() {
             sleep(delay).await;
         }
-        if line.borrow().cut.is_some() {
-            line.wait_for(|line| line.cut.is_none()).await.ok();
+        if line.borrow().loses(way) {
+            line.wait_for(|line| !line.loses(way)).await.ok();
             return Err(io::Error::other("bytes were lost"));
         }
         if length == 0 {

@@ -1,6 +1,12 @@
 //! The proxy's faults.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    time::{Duration, Instant},
+};
 
 use services::{Cut, Proxy};
 use tokio::{
@@ -71,6 +77,66 @@ async fn a_black_hole_swallows_everything_and_breaks_nothing_off() {
     assert!(!echoes(&mut new).await, "it has lost a byte");
     assert!(echoes(&mut silent).await, "it has lost nothing");
     assert!(echoes(&mut connect(&proxy).await).await);
+}
+
+/// A server that counts what it is sent, and answers; and a proxy before it.
+async fn counting() -> (Proxy, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let target = listener.local_addr().expect("its address");
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = count.clone();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let counted = counted.clone();
+            tokio::spawn(async move {
+                while stream.read_u8().await.is_ok() {
+                    counted.fetch_add(1, SeqCst);
+                    stream.write_all(b"!").await.ok();
+                }
+            });
+        }
+    });
+    (Proxy::start(target).await.expect("a proxy"), count)
+}
+
+#[tokio::test]
+async fn of_a_request_whose_answer_gets_lost_the_server_has_done_what_it_asks() {
+    let (proxy, count) = counting().await;
+    let mut old = connect(&proxy).await;
+    assert!(echoes(&mut old).await);
+    proxy.cut(Cut::LoseAnswers).await.expect("cut");
+    let mut new = connect(&proxy).await;
+    assert!(timeout(SILENCE, echoes(&mut old)).await.is_err());
+    assert!(timeout(SILENCE, echoes(&mut new)).await.is_err());
+    assert_eq!(count.load(SeqCst), 3);
+    proxy.heal().await.expect("healed");
+    assert!(!echoes(&mut old).await && !echoes(&mut new).await, "an answer is missing in the stream");
+    assert!(echoes(&mut connect(&proxy).await).await);
+}
+
+#[tokio::test]
+async fn a_request_that_gets_lost_is_never_seen_by_the_server() {
+    let (proxy, count) = counting().await;
+    let mut old = connect(&proxy).await;
+    assert!(echoes(&mut old).await);
+    proxy.cut(Cut::LoseRequests).await.expect("cut");
+    let mut new = connect(&proxy).await;
+    assert!(timeout(SILENCE, echoes(&mut old)).await.is_err());
+    assert!(timeout(SILENCE, echoes(&mut new)).await.is_err());
+    proxy.heal().await.expect("healed");
+    assert!(!echoes(&mut old).await && !echoes(&mut new).await, "a request is missing in the stream");
+    assert_eq!(count.load(SeqCst), 1);
+    assert!(echoes(&mut connect(&proxy).await).await);
+}
+
+#[tokio::test]
+async fn new_connections_lead_to_another_address_when_told_so() {
+    let ((one, first), (other, second)) = (counting().await, counting().await);
+    let mut old = connect(&one).await;
+    assert!(echoes(&mut old).await);
+    one.lead_to(other.addr()).await.expect("led");
+    assert!(echoes(&mut connect(&one).await).await && echoes(&mut old).await);
+    assert_eq!((first.load(SeqCst), second.load(SeqCst)), (2, 1));
 }
 
 #[tokio::test]
