@@ -1,14 +1,18 @@
-# make run    builds the web client and the server, and starts the server on http://127.0.0.1:8008
-# make test   everything that continuous integration checks
+# make run      builds the web client and the server, and starts the server on http://127.0.0.1:8008
+# make cluster  the same with three nodes, PostgreSQL, Redis and a load balancer; ARGS="--restart" and the like go to it
+# make test     everything that continuous integration checks
 
 SHELL := /bin/bash
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 NODE_MODULES := web/node_modules/.package-lock.json
 
-.PHONY: run test web check-rust check-web check-browser deny
+.PHONY: run cluster test web check-rust check-web check-browser deny
 
 run: web
 	exec cargo run --release --locked --package server -- serve
+
+cluster: web
+	exec cargo run --release --locked --package server -- cluster dev $(ARGS)
 
 test: web check-rust check-web check-browser
 	@echo "Everything passed."

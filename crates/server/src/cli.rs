@@ -32,7 +32,7 @@ struct Cli {
 enum Command {
     /// Runs the server in the foreground until it is interrupted
     Serve(Serve),
-    /// Several nodes on one machine, with everything that they need
+    /// Several nodes: a cluster on this machine, and a look at those of any cluster
     #[command(subcommand)]
     Cluster(Cluster),
     /// Says whether PostgreSQL and Redis are set up so that nothing that was acknowledged is lost

@@ -1,4 +1,4 @@
-//! `chatbook cluster`: several nodes on one machine, with everything that they need.
+//! `chatbook cluster`: several nodes on one machine with everything that they need, and a look at those of any cluster.
 
 mod dev;
 mod node;

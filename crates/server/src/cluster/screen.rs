@@ -33,6 +33,9 @@ pub(super) async fn ready(parts: &[Part], place: &Place, listen: SocketAddr, res
     }
     println!("A part that dies is {}.", if restart { "started again after two seconds" } else { "not started again" });
     println!("\nEach part writes to {}/PART/log{}.", place.path().display(), lifetime(place));
+    if let Some(Kind::Node(node)) = parts.iter().map(Part::kind).find(|kind| matches!(kind, Kind::Node(_))) {
+        println!("How the nodes see each other: chatbook cluster status --config {}", node.settings().display());
+    }
     println!("Ctrl-C stops everything.\n");
 }
 
@@ -80,9 +83,11 @@ fn what(kind: &Kind) -> &'static str {
 fn consequence(kind: &Kind) -> &'static str {
     match kind {
         Kind::Nginx(_) | Kind::Haproxy(_) => "Nothing answers at the address above; each node still does at its own.",
-        Kind::Node(_) => "Whoever was connected to it comes back by another node; nothing that was sent is lost.",
-        Kind::Redis(_) => "Messages arrive up to a second later; typing and presence stay with each node.",
-        Kind::Postgres(_) => "Nothing can be sent until it is back; what was acknowledged is there then.",
+        Kind::Node(_) => {
+            "Whoever was connected to it comes back by another node; nothing that was acknowledged is lost."
+        }
+        Kind::Redis(_) => "Messages arrive some tenths of a second later; nodes do not hear who types or is online.",
+        Kind::Postgres(_) => "Requests wait, then get status 503; what was acknowledged is there when it is back.",
     }
 }
 
