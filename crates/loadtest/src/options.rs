@@ -19,9 +19,10 @@ pub struct Options {
     #[arg(long, default_value = "http://127.0.0.1:8008")]
     pub url: String,
 
-    /// The server's process on this machine, to measure its CPU time and memory
-    #[arg(long, value_name = "PID")]
-    pub server_pid: Option<u32>,
+    /// The server's process on this machine, to measure its CPU time and memory; several, and those that they have
+    /// started, count together: a cluster's nodes, a database with its backends
+    #[arg(long, value_name = "PID", value_delimiter = ',')]
+    pub server_pid: Vec<u32>,
 
     /// Users that send [send: 100, deliver: 10] or hold connections [idle: 500]
     #[arg(long)]

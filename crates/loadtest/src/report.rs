@@ -12,7 +12,7 @@ use crate::{clock::Clock, error::Errors, process};
 pub struct Meter {
     clock: Clock,
     start_us: u64,
-    server: Option<(u32, Duration)>,
+    server: Option<(Vec<u32>, Duration)>,
     generator: Duration,
 }
 
@@ -25,12 +25,15 @@ pub struct Metered {
 }
 
 impl Meter {
-    pub fn start(clock: Clock, server_pid: Option<u32>) -> anyhow::Result<Self> {
+    pub fn start(clock: Clock, server_pids: &[u32]) -> anyhow::Result<Self> {
         Ok(Self {
             clock,
             start_us: clock.now_us(),
-            server: server_pid.map(|pid| process::cpu(pid).map(|cpu| (pid, cpu))).transpose()?,
-            generator: process::cpu(std::process::id())?,
+            server: match server_pids {
+                [] => None,
+                pids => Some((pids.to_vec(), process::cpu(pids)?)),
+            },
+            generator: process::cpu(&[std::process::id()])?,
         })
     }
 
@@ -39,10 +42,10 @@ impl Meter {
         Ok(Metered {
             seconds: Duration::from_micros(micros).as_secs_f64(),
             server_cpu: match self.server {
-                Some((pid, before)) => Some(process::cpu(pid)?.saturating_sub(before)),
+                Some((pids, before)) => Some(process::cpu(&pids)?.saturating_sub(before)),
                 None => None,
             },
-            generator_cpu: process::cpu(std::process::id())?.saturating_sub(self.generator),
+            generator_cpu: process::cpu(&[std::process::id()])?.saturating_sub(self.generator),
         })
     }
 }

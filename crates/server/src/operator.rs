@@ -39,7 +39,9 @@ impl Which {
     async fn open(self) -> Result<(Own, Db), String> {
         let settings = self.settings()?;
         if settings.postgres.url.is_empty() {
-            return Err("postgres.url is empty: this is about a store on PostgreSQL, and SQLite has nothing of it".into());
+            return Err(
+                "postgres.url is empty: this is about a store on PostgreSQL, and SQLite has nothing of it".into()
+            );
         }
         let db = Db::open_postgres(&settings.postgres).await.map_err(|error| error.to_string())?;
         Ok((settings, db))
@@ -93,14 +95,20 @@ pub(crate) async fn check(which: Which) -> Result<(), String> {
 async fn redis(settings: &Own) -> Result<durability::Finding, String> {
     let found = |good, what: &str| durability::Finding { good, what: what.to_owned() };
     if settings.redis.urls.is_empty() {
-        return Ok(found(false, "there is no Redis: nodes look at the database several times a second instead. Set redis.urls"));
+        return Ok(found(
+            false,
+            "there is no Redis: nodes look at the database several times a second instead. Set redis.urls",
+        ));
     }
     let bus = Bus::redis(&settings.redis, "check").map_err(|error| error.to_string())?;
     let mut healthy = bus.healthy();
     let answers = tokio::time::timeout(PATIENCE, healthy.wait_for(|healthy| *healthy)).await.is_ok();
     Ok(match answers {
         true => found(true, "Redis answers"),
-        false => found(false, "Redis does not answer: nodes go on without it, and messages between them take a little longer"),
+        false => found(
+            false,
+            "Redis does not answer: nodes go on without it, and messages between them take a little longer",
+        ),
     })
 }
 
@@ -113,10 +121,12 @@ pub(crate) async fn status(which: Which) -> Result<(), String> {
     let now = chat::Env::system().now();
     let status = report::of_store(&db, now).await.map_err(|error| error.to_string())?;
     db.close().await;
-    let row = [["node", "address", "version", "state", "seen", "streams", "people", "behind", "redis"].map(str::to_owned)];
+    let row =
+        [["node", "address", "version", "state", "seen", "streams", "people", "behind", "redis"].map(str::to_owned)];
     let rows: Vec<_> = row.into_iter().chain(status.nodes.iter().map(|node| row_of(node, now))).collect();
     let mut out = table(&rows);
-    let shards = status.shards.iter().enumerate().map(|(shard, (epoch, pos))| format!("{shard}: {pos} (epoch {epoch})"));
+    let shards =
+        status.shards.iter().enumerate().map(|(shard, (epoch, pos))| format!("{shard}: {pos} (epoch {epoch})"));
     writeln!(out, "\nshards   {}", shards.collect::<Vec<_>>().join(", ")).unwrap_or_default();
     print(&out);
     Ok(())
@@ -126,7 +136,17 @@ fn row_of(node: &Node, now: i64) -> [String; 9] {
     let seen = format!("{} s ago", (now - node.seen_ts).max(0) / 1000);
     let Some(report) = &node.report else {
         let unknown = || "?".to_owned();
-        return [node.node_id.clone(), unknown(), unknown(), unknown(), seen, unknown(), unknown(), unknown(), unknown()];
+        return [
+            node.node_id.clone(),
+            unknown(),
+            unknown(),
+            unknown(),
+            seen,
+            unknown(),
+            unknown(),
+            unknown(),
+            unknown(),
+        ];
     };
     let state = match (node.alive, report.draining) {
         (false, _) => "silent",

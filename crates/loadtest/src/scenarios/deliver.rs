@@ -41,7 +41,7 @@ pub async fn run(world: &mut World, transport: Transport) -> anyhow::Result<Repo
         messages: rate * options.seconds,
         step: senders,
     };
-    let meter = Meter::start(world.clock, options.server_pid)?;
+    let meter = Meter::start(world.clock, &options.server_pid)?;
     let senders: Vec<_> = (0..)
         .zip(&audience.senders)
         .map(|(first, user)| {

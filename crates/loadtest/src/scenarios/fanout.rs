@@ -32,7 +32,7 @@ pub async fn run(world: &mut World, transport: Transport) -> anyhow::Result<Repo
     let in_flight = options.in_flight.unwrap_or(16);
     let audience = Audience::open(world, in_flight, receivers, options.window, transport).await?;
 
-    let meter = Meter::start(world.clock, options.server_pid)?;
+    let meter = Meter::start(world.clock, &options.server_pid)?;
     let until = world.clock.now_us() + u64::from(options.seconds) * 1_000_000;
     let next = Arc::new(AtomicU32::new(0));
     let senders: Vec<_> = audience

@@ -24,7 +24,8 @@ pub async fn run(world: &mut World) -> anyhow::Result<Report> {
     world.rooms(&deal(&everyone, rooms)).await?;
     let positions = world.setup(users, async |http, i| matrix::position(http, &everyone[i]).await).await?;
 
-    let resident = || options.server_pid.map(process::resident).transpose();
+    let pids = &options.server_pid;
+    let resident = || (!pids.is_empty()).then(|| process::resident(pids)).transpose();
     let before = resident()?;
     progress(&format!("{} WebSocket connections", options.connections));
     let mut connections = world
@@ -36,7 +37,7 @@ pub async fn run(world: &mut World) -> anyhow::Result<Report> {
     // What setting up took for a moment is given back, and is no cost of a connection.
     tokio::time::sleep(Duration::from_secs(3)).await;
     let after = resident()?;
-    let meter = Meter::start(world.clock, options.server_pid)?;
+    let meter = Meter::start(world.clock, &options.server_pid)?;
     let errors = stay_idle(&mut connections, options.seconds).await;
     let metered = meter.stop()?;
 

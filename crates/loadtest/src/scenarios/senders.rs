@@ -84,7 +84,7 @@ pub async fn closed_loop(
     };
     let slots: Vec<_> = (0..in_flight).map(|slot| tokio::spawn(run_slot(world.http(), shared.clone(), slot))).collect();
     tokio::time::sleep_until(world.clock.instant(from_us)).await;
-    let meter = Meter::start(world.clock, world.options.server_pid)?;
+    let meter = Meter::start(world.clock, &world.options.server_pid)?;
     let mut done = Vec::with_capacity(slots.len());
     for slot in slots {
         done.push(slot.await?);

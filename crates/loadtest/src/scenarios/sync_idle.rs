@@ -23,7 +23,7 @@ pub async fn run(world: &mut World) -> anyhow::Result<Report> {
     let since = matrix::position(&mut world.http(), &user).await?;
 
     let until_us = world.clock.now_us() + u64::from(options.seconds) * 1_000_000;
-    let meter = Meter::start(world.clock, options.server_pid)?;
+    let meter = Meter::start(world.clock, &options.server_pid)?;
     let loops: Vec<_> = (0..in_flight)
         .map(|_| tokio::spawn(poll(world.http(), user.clone(), since.clone(), world.clock, until_us)))
         .collect();

@@ -2,6 +2,7 @@
 
 mod balanced;
 mod hopping;
+mod redis;
 mod shared;
 
 use std::sync::Arc;
