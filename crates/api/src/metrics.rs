@@ -63,7 +63,12 @@ impl Metrics {
         let waited = seconds(writer.sync_us);
         counter(&mut out, "chatbook_store_sync_seconds_total", "Time spent waiting for it.", waited);
         counter(&mut out, "chatbook_store_queries_total", "Queries that reached the database.", chat.db.queries());
-        counter(&mut out, "chatbook_store_repeats_total", "Transactions whose outcome was unknown, sent again.", writer.repeats);
+        counter(
+            &mut out,
+            "chatbook_store_repeats_total",
+            "Transactions whose outcome was unknown, sent again.",
+            writer.repeats,
+        );
         counter(&mut out, "chatbook_store_connects_total", "Connections made to the database.", writer.connects);
         render_appends(&mut out, &writer);
         render_tails(&mut out, &chat.tails());

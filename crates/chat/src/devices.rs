@@ -72,12 +72,7 @@ pub async fn logout_all(chat: &Chat, session: &Session) -> Result<()> {
 }
 
 /// Asks for the password of the session's user. `operation` names what for.
-pub(crate) async fn confirm(
-    chat: &Chat,
-    session: &Session,
-    operation: &str,
-    auth: Option<AuthData>,
-) -> Result<()> {
+pub(crate) async fn confirm(chat: &Chat, session: &Session, operation: &str, auth: Option<AuthData>) -> Result<()> {
     let operation = Operation {
         binding: format!("{operation}/{}/{}", session.user_id, session.device_id),
         address: String::new(),

@@ -37,12 +37,12 @@ pub use error::{Error, Result};
 pub use rooms::Room;
 use ruma::{OwnedServerName, UserId};
 use serde_json::{Map, Value};
-use store::{Db, log::Shard};
 pub use store::{
     APPEND_BUCKETS_US, Error as StoreError, Stats as StoreStats,
     accounts::{devices::DeviceRow, directory::FoundRow, registration_tokens::RegistrationTokenRow},
     log::{Event, Receipt},
 };
+use store::{Db, log::Shard};
 
 /// What every rule works with. One per process, shared.
 pub struct Chat {
@@ -181,7 +181,6 @@ impl Chat {
     pub(crate) fn user_shard(&self, user_id: &str) -> Shard {
         self.db.shard_of(user_id)
     }
-
 
     /// The content of a member event of the user: the membership, and the names from the profile.
     pub(crate) async fn member_content(&self, user_id: &UserId, membership: &str) -> Result<Map<String, Value>> {

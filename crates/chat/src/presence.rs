@@ -103,7 +103,9 @@ impl Presence {
     fn entry(&self, user_id: &str) -> Option<Entry> {
         let here = self.here.get(user_id).map(|entry| entry.clone());
         let away = self.away.get(user_id).map(|nodes| nodes.values().cloned().collect::<Vec<_>>()).unwrap_or_default();
-        here.into_iter().chain(away).max_by_key(|entry| (entry.state == State::Online, entry.state != State::Offline, entry.active_ts))
+        here.into_iter()
+            .chain(away)
+            .max_by_key(|entry| (entry.state == State::Online, entry.state != State::Offline, entry.active_ts))
     }
 
     /// Who is here among the people in these rooms.
@@ -295,7 +297,13 @@ pub(crate) async fn share(chat: &Arc<Chat>) {
     if !chat.config.presence.enabled {
         return;
     }
-    let here: Vec<Shared> = chat.presence.here.iter().filter(|entry| entry.state != State::Offline).map(|entry| shared(entry.key(), &entry)).collect();
+    let here: Vec<Shared> = chat
+        .presence
+        .here
+        .iter()
+        .filter(|entry| entry.state != State::Offline)
+        .map(|entry| shared(entry.key(), &entry))
+        .collect();
     if let Ok(bytes) = postcard::to_stdvec(&here) {
         bus.put("presence", &chat.node_id, bytes.into(), SNAPSHOT_TTL);
     }
@@ -308,7 +316,8 @@ pub(crate) async fn share(chat: &Arc<Chat>) {
     }
     let now = chat.env.now();
     let old = |entry: &Entry| now - entry.seen_ts > AWAY_AFTER_MS;
-    let gone: Vec<_> = chat.presence.away.iter().filter(|nodes| nodes.values().any(old)).map(|nodes| nodes.key().clone()).collect();
+    let gone: Vec<_> =
+        chat.presence.away.iter().filter(|nodes| nodes.values().any(old)).map(|nodes| nodes.key().clone()).collect();
     for user_id in gone {
         change_away(chat, &user_id, |nodes| nodes.retain(|_, entry| !old(entry)));
     }

@@ -73,7 +73,14 @@ pub async fn set_field(
             return Ok(());
         }
         let search = user_directory::searched(&user_id, after.displayname.as_deref());
-        match chat.db.write(chat.user_shard(user_id.as_str()), vec![users::set_profile(user_id.as_str(), &before, &after, &search)]).await {
+        match chat
+            .db
+            .write(
+                chat.user_shard(user_id.as_str()),
+                vec![users::set_profile(user_id.as_str(), &before, &after, &search)],
+            )
+            .await
+        {
             Err(store::Error::Expectation(_)) => {}
             result => {
                 result?;

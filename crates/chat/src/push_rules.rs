@@ -182,7 +182,10 @@ pub async fn set_enabled(chat: &Chat, user_id: &UserId, name: &RuleName, enabled
 /// M_INVALID_PARAM for an unknown kind, M_NOT_FOUND.
 pub async fn set_actions(chat: &Chat, user_id: &UserId, name: &RuleName, actions: Vec<Action>) -> Result<()> {
     let kind = kind(name)?;
-    change(chat, user_id, |rules| rules.set_actions(kind.clone(), &name.rule_id, actions.clone()).map_err(|_| missing())).await
+    change(chat, user_id, |rules| {
+        rules.set_actions(kind.clone(), &name.rule_id, actions.clone()).map_err(|_| missing())
+    })
+    .await
 }
 
 async fn change(chat: &Chat, user_id: &UserId, change: impl Fn(&mut Ruleset) -> Result<()>) -> Result<()> {

@@ -12,7 +12,6 @@ pub(crate) fn is_postgres() -> bool {
 }
 
 /// Whether what processes write is shown as it comes: `CHATBOOK_TEST_ECHO`, with `cargo test … -- --nocapture`.
-#[expect(clippy::disallowed_methods, reason = "the person who runs the tests decides")]
 pub(crate) fn echo() -> bool {
     std::env::var_os("CHATBOOK_TEST_ECHO").is_some()
 }

@@ -21,10 +21,10 @@ pub mod profiles;
 pub mod receipts;
 mod replay;
 pub mod rooms;
-pub mod to_device;
-pub mod user_rooms;
 mod sqlite;
 mod stats;
+pub mod to_device;
+pub mod user_rooms;
 mod value;
 
 pub use db::{Db, Follower, Stmt};

@@ -19,9 +19,9 @@ pub type Shard = i64;
 
 /// The shard that a room or a user lives in, among `shards`: FNV-1a of the id. Never changes once a store is made.
 pub fn shard_of(id: &str, shards: usize) -> Shard {
-    let hash = id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
+    let hash = id
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
     // The low bits of FNV depend on the low bits of the input only.
     ((hash ^ (hash >> 32)) % shards.max(1) as u64) as Shard
 }

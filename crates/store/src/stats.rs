@@ -6,7 +6,8 @@ use std::{
 };
 
 /// Upper bounds of the buckets of [`Snapshot::append_us`], microseconds.
-pub const APPEND_BUCKETS_US: [u64; 10] = [500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 500_000, 2_500_000];
+pub const APPEND_BUCKETS_US: [u64; 10] =
+    [500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 500_000, 2_500_000];
 
 /// Counters of one store.
 #[derive(Default)]

@@ -3,6 +3,7 @@
 mod endpoints;
 mod files;
 mod layers;
+pub mod mutants;
 mod tree;
 
 pub use endpoints::table;
@@ -17,5 +18,6 @@ pub fn tidy(tree: &Tree) -> Vec<String> {
     layers::check(tree, &mut complaints);
     files::check(tree, &mut complaints);
     endpoints::check(tree, &mut complaints);
+    mutants::check(tree, &mut complaints);
     complaints
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask tidy` and `cargo xtask endpoints`.
+//! `cargo xtask tidy`, `cargo xtask endpoints`, `cargo xtask mutants`.
 
 use std::process::ExitCode;
 
@@ -28,6 +28,7 @@ fn run(task: &str) -> Result<String, String> {
             std::fs::write(&path, xtask::table(&tree)?).map_err(|error| format!("{}: {error}", path.display()))?;
             Ok(format!("wrote {}", path.display()))
         }
-        _ => Err("usage: cargo xtask tidy|endpoints".into()),
+        "mutants" => xtask::mutants::run(&tree, &std::env::args().nth(2).unwrap_or_default()),
+        _ => Err("usage: cargo xtask tidy|endpoints|mutants [PART OF A NAME]".into()),
     }
 }

@@ -62,12 +62,7 @@ pub async fn register(chat: &Chat, body: Registration, address: &str) -> Result<
     }
     let device_id = device_id(chat, body.device_id)?;
     let device_name = device_name(body.initial_device_display_name)?;
-    let operation = Operation {
-        binding: "register".to_owned(),
-        address: address.to_owned(),
-        user_id: None,
-        flows,
-    };
+    let operation = Operation { binding: "register".to_owned(), address: address.to_owned(), user_id: None, flows };
     let token = uia::authorize(chat, &operation, body.auth).await?;
     let password = body.password.ok_or_else(|| Error::matrix(400, "M_MISSING_PARAM", "The password is missing."))?;
     chat.rate_limits.check_registration(address)?;

@@ -92,9 +92,11 @@ impl Message<'_> {
 /// Commits of this node, for the others.
 pub(crate) fn hint(committed: &Committed) -> Option<Bytes> {
     let last = committed.records.last()?;
-    let size = |record: &Arc<Record>| record.events.iter().map(|event| event.json.get().len() + 256).sum::<usize>() + 64;
+    let size =
+        |record: &Arc<Record>| record.events.iter().map(|event| event.json.get().len() + 256).sum::<usize>() + 64;
     let fits = committed.records.iter().map(size).sum::<usize>() <= MAX_PAYLOAD;
-    let records = if fits { committed.records.iter().map(|record| write_record(record)).collect() } else { Some(Vec::new()) };
+    let records =
+        if fits { committed.records.iter().map(|record| write_record(record)).collect() } else { Some(Vec::new()) };
     let heads = committed.heads.clone();
     Message::Hint(Hint { shard: last.shard, epoch: committed.epoch, pos: last.pos, heads, records: records? }).encode()
 }

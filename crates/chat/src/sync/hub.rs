@@ -3,28 +3,22 @@
 //! Order: a record reaches the rooms and users in memory first, then the cursor moves past it, then waiters are woken.
 //! So whoever reads the cursor and then a room sees all that the cursor promises.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicI64, AtomicU64, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, AtomicU64, Ordering},
 };
 
 use dashmap::DashMap;
 use parking_lot::Mutex;
-use store::{
-    account_data,
-    log::{Change, Committed, Event, Head, Record, Shard},
-    to_device, user_rooms,
-};
+use store::log::{Change, Committed, Event, Head, Record, Shard};
 use tokio::sync::Notify;
 
 use super::{
     tail::{Arrived, Tail, changed_rooms},
-    user::{AccountData, HotUser, Tie, UserGuard},
+    user::{AccountData, HotUser, Tie},
 };
 use crate::{
-    Chat, Result, erasure,
+    erasure,
     rooms::{
         Rooms,
         room::{Room, membership_of},
@@ -32,10 +26,6 @@ use crate::{
     sessions,
     turns::Turns,
 };
-
-/// A user that nobody used so long leaves the memory, milliseconds: more than a long-poll client pauses between two
-/// requests. Until then every message in the user's rooms costs a touch.
-const IDLE_MS: i64 = 60_000;
 
 /// The tails of all shards and what they feed.
 pub struct Hub {
@@ -54,7 +44,7 @@ pub struct Hub {
     pub(crate) users: DashMap<Arc<str>, Arc<HotUser>>,
     /// The users in memory who are joined to a room.
     audience: DashMap<Arc<str>, Vec<Arc<HotUser>>>,
-    loading: Turns,
+    pub(super) loading: Turns,
     /// In rooms with more people than this nobody is told who is here.
     presence_limit: usize,
 }
@@ -121,7 +111,8 @@ impl Hub {
 
     /// By how many commits the node is behind what it knows to exist, by shard.
     pub fn lags(&self) -> Vec<i64> {
-        let lag = |(known, cursor): (&AtomicI64, &AtomicI64)| known.load(Ordering::Acquire) - cursor.load(Ordering::Acquire);
+        let lag =
+            |(known, cursor): (&AtomicI64, &AtomicI64)| known.load(Ordering::Acquire) - cursor.load(Ordering::Acquire);
         self.known.iter().zip(&self.cursors).map(lag).map(|lag| lag.max(0)).collect()
     }
 
@@ -297,7 +288,7 @@ impl Hub {
     }
 
     /// A member event of a user in memory: the tie to the room and the place in its audience.
-    fn apply_membership(&self, user: &Arc<HotUser>, event: &Event, shard: Shard) {
+    pub(super) fn apply_membership(&self, user: &Arc<HotUser>, event: &Event, shard: Shard) {
         let membership = membership_of(event);
         let mut inner = user.inner.lock();
         let before = inner.rooms.get(&event.room_id);
@@ -319,7 +310,7 @@ impl Hub {
         }
     }
 
-    fn join_audience(&self, user: &Arc<HotUser>, room_id: &Arc<str>) {
+    pub(super) fn join_audience(&self, user: &Arc<HotUser>, room_id: &Arc<str>) {
         let mut audience = self.audience.entry(room_id.clone()).or_default();
         if !audience.iter().any(|other| Arc::ptr_eq(other, user)) {
             audience.push(user.clone());
@@ -346,7 +337,7 @@ impl Hub {
         }
     }
 
-    fn leave_audience(&self, user: &Arc<HotUser>, room_id: &Arc<str>) {
+    pub(super) fn leave_audience(&self, user: &Arc<HotUser>, room_id: &Arc<str>) {
         if let Some(mut audience) = self.audience.get_mut(room_id) {
             audience.retain(|other| !Arc::ptr_eq(other, user));
         }
@@ -378,7 +369,7 @@ impl Hub {
     }
 
     /// [`Hub::adopt`] over all shards at once.
-    fn adopt_all(&self, cursors: &[i64], adopt: impl FnOnce(&[Arc<Record>])) -> bool {
+    pub(super) fn adopt_all(&self, cursors: &[i64], adopt: impl FnOnce(&[Arc<Record>])) -> bool {
         let tails: Vec<_> = self.tails.iter().map(Mutex::lock).collect();
         let records: Option<Vec<_>> = tails.iter().zip(cursors).map(|(tail, cursor)| tail.since(*cursor)).collect();
         let Some(records) = records else { return false };
@@ -395,21 +386,9 @@ impl Hub {
     ) -> Option<Vec<Arc<str>>> {
         self.tails.get(shard as usize)?.lock().changed_since(pos, rooms)
     }
-
-    /// Drops users that nobody has used for a while.
-    pub(crate) fn evict(&self, now: i64) {
-        let idle = |user: &HotUser| !user.in_use() && now - user.used_ts.load(Ordering::Relaxed) > IDLE_MS;
-        let evicted: Vec<_> = self.users.iter().filter(|user| idle(user)).map(|user| user.clone()).collect();
-        for user in evicted {
-            if self.users.remove_if(&user.id, |_, user| idle(user)).is_some() {
-                let rooms: Vec<_> = user.inner.lock().rooms.keys().cloned().collect();
-                rooms.iter().for_each(|room_id| self.leave_audience(&user, room_id));
-            }
-        }
-    }
 }
 
-fn apply_to_user(user: &HotUser, at: (Shard, i64), change: &Change) {
+pub(super) fn apply_to_user(user: &HotUser, at: (Shard, i64), change: &Change) {
     let pos = at.1;
     let mut inner = user.inner.lock();
     match change {
@@ -439,72 +418,4 @@ fn apply_to_user(user: &HotUser, at: (Shard, i64), change: &Change) {
         Change::TokenGone { .. } | Change::Erased { .. } | Change::Receipt(_) | Change::Redacted { .. } => return,
     }
     inner.tick();
-}
-
-impl Chat {
-    /// The user in memory, loaded if need be, with everything that was acknowledged before the call.
-    pub(crate) async fn hot_user(&self, user_id: &str) -> Result<UserGuard> {
-        self.fresh().await?;
-        self.known_user(user_id).await
-    }
-
-    /// The user as this node knows it.
-    pub(crate) async fn known_user(&self, user_id: &str) -> Result<UserGuard> {
-        // Counted as used while the map's entry is held: between finding and counting it could be evicted.
-        if let Some(user) = self.hub.users.get(user_id) {
-            return Ok(UserGuard::new(user.clone(), self.env.now()));
-        }
-        let key: Arc<str> = user_id.into();
-        let _turn = self.hub.loading.take(&key).await;
-        let user = match self.hub.peek(user_id) {
-            Some(user) => user,
-            None => load(self, &key).await?,
-        };
-        Ok(UserGuard::new(user, self.env.now()))
-    }
-}
-
-async fn load(chat: &Chat, user_id: &Arc<str>) -> Result<Arc<HotUser>> {
-    let shard = chat.user_shard(user_id);
-    loop {
-        let cursors = chat.hub.cursors();
-        let rooms = user_rooms::of_user(&chat.db, shard, user_id).await?;
-        let data = account_data::of_user(&chat.db, shard, user_id).await?;
-        let waiting = to_device::heads(&chat.db, shard, user_id).await?;
-        let generation = u64::from_le_bytes(chat.env.random()) >> 16;
-        let user = Arc::new(HotUser::new(user_id.clone(), generation, rooms));
-        // Before anybody uses it, it must not look idle.
-        user.used_ts.store(chat.env.now(), Ordering::Relaxed);
-        {
-            let mut inner = user.inner.lock();
-            for row in data {
-                let data = AccountData { json: row.json, pos: row.pos };
-                inner.set_account_data(&row.room_id, &row.kind, data);
-            }
-            inner.to_device.extend(waiting);
-        }
-        if chat.hub.adopt_all(&cursors, |records| chat.hub.adopt_user(&user, records)) {
-            return Ok(user);
-        }
-    }
-}
-
-impl Hub {
-    fn adopt_user(&self, user: &Arc<HotUser>, records: &[Arc<Record>]) {
-        let joined: Vec<_> = {
-            let inner = user.inner.lock();
-            inner.rooms.iter().filter(|(_, tie)| tie.membership == "join").map(|(room, _)| room.clone()).collect()
-        };
-        joined.iter().for_each(|room_id| self.join_audience(user, room_id));
-        for record in records {
-            let own = |event: &&Arc<Event>| {
-                event.kind.as_ref() == "m.room.member" && event.state_key.as_deref() == Some(user.id.as_ref())
-            };
-            record.events.iter().filter(own).for_each(|event| self.apply_membership(user, event, record.shard));
-            for change in record.changes.iter().filter(|change| change.user_id() == Some(&user.id)) {
-                apply_to_user(user, (record.shard, record.pos), change);
-            }
-        }
-        self.users.insert(user.id.clone(), user.clone());
-    }
 }

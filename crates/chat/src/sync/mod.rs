@@ -3,6 +3,7 @@
 pub mod changes;
 pub(crate) mod follow;
 pub(crate) mod hub;
+pub(crate) mod people;
 pub mod position;
 pub mod room_changes;
 pub(crate) mod tail;

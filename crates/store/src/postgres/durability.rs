@@ -38,14 +38,17 @@ pub async fn check(db: &Db, connections: usize) -> Result<Vec<Finding>> {
     let waits = setting("synchronous_commit").await?;
     findings.push(match waits.as_str() {
         "on" | "remote_apply" => good(format!("synchronous_commit is {waits}: commits wait for the disk")),
-        "off" => bad("synchronous_commit is off: a crash loses the last acknowledged messages. Set synchronous_commit = on"),
+        "off" => {
+            bad("synchronous_commit is off: a crash loses the last acknowledged messages. Set synchronous_commit = on")
+        }
         _ => bad(format!("synchronous_commit is {waits}: a failover can lose acknowledged messages. Set it to on")),
     });
     findings.push(standbys(db, &setting("synchronous_standby_names").await?).await?);
     let (most, reserved) = (setting("max_connections").await?, setting("superuser_reserved_connections").await?);
     let most = most.parse::<usize>().unwrap_or(0).saturating_sub(reserved.parse().unwrap_or(0));
     let nodes = most / connections.max(1);
-    let what = format!("max_connections leaves {most} to use, and a node makes up to {connections}: enough for {nodes} nodes");
+    let what =
+        format!("max_connections leaves {most} to use, and a node makes up to {connections}: enough for {nodes} nodes");
     findings.push(if nodes >= 3 { good(what) } else { bad(format!("{what}. Raise max_connections")) });
     Ok(findings)
 }

@@ -34,9 +34,10 @@ pub(super) async fn run(pool: &Pool, shards: u32) -> Result<usize> {
     if shards > MAX_SHARDS {
         return Err(Error::Refused(format!("postgres.shards: {shards} are too many, {MAX_SHARDS} are the most")));
     }
-    let connection = pool.connect().await.map_err(|error| {
-        Error::Refused(format!("postgres.url: the database cannot be reached: {}", text(&error)))
-    })?;
+    let connection = pool
+        .connect()
+        .await
+        .map_err(|error| Error::Refused(format!("postgres.url: the database cannot be reached: {}", text(&error))))?;
     let client = &connection.client;
     check_server(client).await?;
     client.batch_execute("set lock_timeout = 0; set statement_timeout = 0").await.map_err(failed)?;
@@ -67,7 +68,9 @@ async fn check_server(client: &Client) -> Result<()> {
     let failed = |error: tokio_postgres::Error| Error::Refused(format!("the database: {}", text(&error)));
     let version = setting("server_version_num").await.map_err(failed)?;
     if version.parse().unwrap_or(0) < OLDEST_SERVER {
-        return Err(Error::Refused(format!("the database is PostgreSQL {version}: 15 is the oldest that is supported")));
+        return Err(Error::Refused(format!(
+            "the database is PostgreSQL {version}: 15 is the oldest that is supported"
+        )));
     }
     let encoding = setting("server_encoding").await.map_err(failed)?;
     if encoding != "UTF8" {
@@ -86,7 +89,8 @@ async fn migrate(client: &Client, shards: u32) -> Result<usize> {
         .and_then(|row| row.try_get(0))
         .map_err(failed)?;
     if !exists {
-        let create = "create table store (id bigint not null primary key, schema bigint not null, readable_from bigint not null,
+        let create =
+            "create table store (id bigint not null primary key, schema bigint not null, readable_from bigint not null,
                         database text not null);
                       insert into store values (0, 0, 0, '')";
         client.batch_execute(create).await.map_err(failed)?;
@@ -105,7 +109,8 @@ async fn migrate(client: &Client, shards: u32) -> Result<usize> {
             let shards = if shards == 0 { SHARDS } else { shards };
             sql += &format!("insert into shard select n, 1, 0 from generate_series(0, {shards} - 1) n;");
         }
-        sql += &format!("update store set schema = {}, readable_from = {READABLE_FROM} where id = 0; commit", index + 1);
+        sql +=
+            &format!("update store set schema = {}, readable_from = {READABLE_FROM} where id = 0; commit", index + 1);
         client.batch_execute(&sql).await.map_err(failed)?;
     }
     // Functions carry a number in their name: a version that changes one makes another, beside that of the old version.

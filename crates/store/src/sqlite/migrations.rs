@@ -7,7 +7,6 @@ use crate::{
     error::{Error, Result},
 };
 
-
 pub(crate) fn run(connection: &mut Connection) -> Result<()> {
     let done: i64 = connection.query_row("pragma user_version", [], |row| row.get(0))?;
     let done = usize::try_from(done).unwrap_or(usize::MAX);

@@ -118,7 +118,8 @@ async fn people_talk_through_nginx_while_nodes_die() {
     let mut nodes = Processes::start(3, Some(e2e::redis().await)).await;
     let nginx = Nginx::start(&nodes.addresses()).await.expect("nginx starts");
     let balanced = Client::new(nginx.addr());
-    talk_through(&balanced, &mut nodes, async |addresses| nginx.set_backends(addresses).await.expect("it reloads")).await;
+    talk_through(&balanced, &mut nodes, async |addresses| nginx.set_backends(addresses).await.expect("it reloads"))
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -126,7 +127,8 @@ async fn people_talk_through_haproxy_while_nodes_die() {
     let mut nodes = Processes::start(3, Some(e2e::redis().await)).await;
     let haproxy = Haproxy::start(&nodes.addresses()).await.expect("HAProxy starts");
     let balanced = Client::new(haproxy.addr());
-    talk_through(&balanced, &mut nodes, async |addresses| haproxy.set_backends(addresses).await.expect("it reloads")).await;
+    talk_through(&balanced, &mut nodes, async |addresses| haproxy.set_backends(addresses).await.expect("it reloads"))
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -272,7 +274,13 @@ async fn after_the_death_of_its_node_a_client_goes_on_within_two_seconds() {
         times.sort_unstable();
         assert!(!times.is_empty(), "no {name} was at a node that died");
         let at = |part: f64| times[((times.len() - 1) as f64 * part).round() as usize];
-        println!("{name}: {} of {kills} kills, p50 {} ms, p99 {} ms, most {} ms", times.len(), at(0.5), at(0.99), at(1.0));
+        println!(
+            "{name}: {} of {kills} kills, p50 {} ms, p99 {} ms, most {} ms",
+            times.len(),
+            at(0.5),
+            at(0.99),
+            at(1.0)
+        );
         assert!(at(0.99) < 2000, "{name}: {times:?}");
     }
 }

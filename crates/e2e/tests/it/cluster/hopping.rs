@@ -13,14 +13,20 @@ async fn who_is_acknowledged_at_one_node_is_known_at_the_next() {
         let room = nodes.at(n).public_room(&alice, &[]).await;
         nodes.at(n + 1).join(&bob, &room).await;
         let said = nodes.at(n + 2).say(&bob, &room, "hello").await;
-        let event = nodes.at(n).get(&nodes.at(n).room(&room, &format!("event/{}", encode(&said)))).by(&alice).ok().await;
+        let event =
+            nodes.at(n).get(&nodes.at(n).room(&room, &format!("event/{}", encode(&said)))).by(&alice).ok().await;
         assert_eq!(event["content"]["body"], "hello");
         let receipt = nodes.at(n + 1).room(&room, &format!("receipt/m.read/{}", encode(&said)));
         nodes.at(n + 1).post(&receipt, json!({})).by(&alice).ok().await;
         nodes.at(n + 2).moderate(&alice, &room, "ban", &bob).await;
         let path = nodes.at(n).room(&room, "send/m.room.message/late");
         nodes.at(n).put(&path, json!({ "body": "no", "msgtype": "m.text" })).by(&bob).refused(403, "M_FORBIDDEN").await;
-        nodes.at(n + 1).post(&format!("/_matrix/client/v3/join/{}", encode(&room)), json!({})).by(&bob).refused(403, "M_FORBIDDEN").await;
+        nodes
+            .at(n + 1)
+            .post(&format!("/_matrix/client/v3/join/{}", encode(&room)), json!({}))
+            .by(&bob)
+            .refused(403, "M_FORBIDDEN")
+            .await;
         nodes.at(n + 2).moderate(&alice, &room, "unban", &bob).await;
         nodes.at(n).join(&bob, &room).await;
         nodes.at(n + 1).set_state(&alice, &room, "m.room.topic", "", json!({ "topic": "tea" })).await;
@@ -135,7 +141,10 @@ async fn keys_sent_to_a_device_before_a_message_come_no_later_than_the_message()
             keys.extend(events.iter().filter_map(|event| event["content"]["n"].as_i64()));
             arrived.extend(texts(synced, &room));
             for text in &arrived {
-                assert!(keys.contains(&text.parse().expect("a number")), "message {text} came before its key: {keys:?}");
+                assert!(
+                    keys.contains(&text.parse().expect("a number")),
+                    "message {text} came before its key: {keys:?}"
+                );
             }
             arrived.contains(&n.to_string())
         })

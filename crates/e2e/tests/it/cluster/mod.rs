@@ -52,12 +52,7 @@ pub(crate) fn texts(sync: &Value, room: &str) -> Vec<String> {
 }
 
 /// Syncs with a wait, from node to node, until `done` says that it has seen enough.
-pub(crate) async fn follow(
-    nodes: &Nodes,
-    user: &User,
-    since: &mut Value,
-    mut done: impl FnMut(&Value) -> bool,
-) {
+pub(crate) async fn follow(nodes: &Nodes, user: &User, since: &mut Value, mut done: impl FnMut(&Value) -> bool) {
     for n in 0..200 {
         let synced = nodes.at(n).sync_with(user, Some(since), "timeout=3000").await;
         *since = synced["next_batch"].clone();
@@ -75,7 +70,8 @@ async fn what_is_sent_at_one_node_arrives_at_the_others_in_one_order() {
     let room = nodes.at(2).public_room(&alice, &[]).await;
     nodes.at(0).join(&bob, &room).await;
     let mut since = nodes.at(1).sync(&bob, None).await["next_batch"].clone();
-    let mut stream = nodes.at(2).stream(&bob, &format!("since={}", since.as_str().expect("a token"))).await.expect("open");
+    let mut stream =
+        nodes.at(2).stream(&bob, &format!("since={}", since.as_str().expect("a token"))).await.expect("open");
     let mut sent = Vec::new();
     for n in 0..60 {
         let user = if n % 2 == 0 { &alice } else { &bob };
@@ -133,4 +129,3 @@ async fn administrators_see_all_nodes() {
     }
     assert_eq!(status["shards"].as_array().map(Vec::len), Some(8));
 }
-

@@ -14,7 +14,8 @@ async fn who_types_at_one_node_is_seen_at_another() {
     let mut since = nodes.at(1).sync(&bob, None).await["next_batch"].clone();
     let path = nodes.at(0).room(&room, &format!("typing/{}", encode(&alice.id)));
     nodes.at(0).put(&path, json!({ "typing": true, "timeout": 20_000 })).by(&alice).ok().await;
-    let typing = |synced: &e2e::Value| synced["rooms"]["join"][&room]["ephemeral"]["events"][0]["content"]["user_ids"].clone();
+    let typing =
+        |synced: &e2e::Value| synced["rooms"]["join"][&room]["ephemeral"]["events"][0]["content"]["user_ids"].clone();
     let node = nodes.at(1);
     let synced = node.sync_with(&bob, Some(&since), "timeout=5000").await;
     assert_eq!(typing(&synced), json!([alice.id]), "{synced}");

@@ -43,6 +43,7 @@ const fn route(
 /// All of them, in the order of docs/endpoints.md.
 pub(super) const ROUTES: &[Route] = &[
     route("GET", "/.well-known/matrix/client", "", "", Anyone),
+    route("GET", "/_chatbook/client/v1/cluster", "", "", Admin),
     route("GET", "/_chatbook/client/v1/registration_tokens", "", "", Admin),
     route(
         "POST",
@@ -52,6 +53,8 @@ pub(super) const ROUTES: &[Route] = &[
         Admin,
     ),
     route("DELETE", "/_chatbook/client/v1/registration_tokens/{token}", "", "", Admin),
+    route("GET", "/_chatbook/live", "", "", Anyone),
+    route("GET", "/_chatbook/ready", "", "", Anyone),
     route("GET", "/_matrix/client/unstable/org.chatbook.stream", "", "", Elsewhere("websocket")),
     route("GET", "/_matrix/client/v1/media/config", "", "", Users),
     route("GET", "/_matrix/client/v1/media/download/{server_name}/{media_id}", "", "", Users),
