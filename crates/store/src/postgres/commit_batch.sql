@@ -130,11 +130,13 @@ begin
     writes := writes + c_writes[command];
   end loop;
 
-  insert into event (shard, room_id, seq, pos, event_id, type, state_key, sender, device_id, txn_id, count, ts, json)
-  select the_shard, room_ids[u.room], u.seq, u.pos, u.id, u.type, u.state_key, u.sender, u.device, u.txn, u.count, u.ts, u.json
-    from unnest(e_room, e_seq, e_pos, e_id, e_type, e_state_key, e_sender, e_device, e_txn, e_count, e_ts, e_json)
-      u(room, seq, pos, id, type, state_key, sender, device, txn, count, ts, json)
-    where u.pos is not null;
+  if cardinality(e_id) > 0 then
+    insert into event (shard, room_id, seq, pos, event_id, type, state_key, sender, device_id, txn_id, count, ts, json)
+    select the_shard, room_ids[u.room], u.seq, u.pos, u.id, u.type, u.state_key, u.sender, u.device, u.txn, u.count, u.ts, u.json
+      from unnest(e_room, e_seq, e_pos, e_id, e_type, e_state_key, e_sender, e_device, e_txn, e_count, e_ts, e_json)
+        u(room, seq, pos, id, type, state_key, sender, device, txn, count, ts, json)
+      where u.pos is not null;
+  end if;
   insert into log (shard, pos, room_id, seq, events, changes, ts)
   select the_shard, u.pos, case when u.events > 0 then room_ids[u.room] end, u.first, u.events, u.changes, u.ts
     from unnest(c_status, c_logged, c_pos, c_room, c_first, c_events, c_changes, c_ts)
@@ -144,26 +146,30 @@ begin
   select the_shard, u.day, u.user_id, u.key, u.answer, u.pos
     from unnest(c_status, c_day, c_user, c_key, c_answer, c_pos) u(status, day, user_id, key, answer, pos)
     where u.status = 'new';
-  -- Who is named twice in a batch has read up to the later event: one row cannot be set twice.
-  insert into receipt (shard, room_id, user_id, kind, thread, event_id, seq, count, pos, ts)
-  select distinct on (r.room_id, r.user_id, r.kind, r.thread) the_shard, r.*
-    from (
-      select room_ids[c_room[u.command]] as room_id, u.user_id, u.kind, u.thread,
-             case when u.nth > 0 then e_id[u.nth] else u.event end,
-             case when u.nth > 0 then e_seq[u.nth] else u.seq end as seq,
-             case when u.nth > 0 then e_count[u.nth] else u.count end, c_pos[u.command], u.ts
-        from unnest(r_command, r_user, r_kind, r_thread, r_event, r_nth, r_seq, r_count, r_ts)
-          u(command, user_id, kind, thread, event, nth, seq, count, ts)
-        where c_status[u.command] = 'new') r
-    order by r.room_id, r.user_id, r.kind, r.thread, r.seq desc
-  on conflict (shard, room_id, user_id, kind, thread) do update
-    set event_id = excluded.event_id, seq = excluded.seq, count = excluded.count, pos = excluded.pos, ts = excluded.ts
-    where excluded.seq > receipt.seq;
-  insert into mention (shard, room_id, user_id, seq)
-  select the_shard, room_ids[c_room[u.command]], u.user_id, e_seq[u.nth]
-    from unnest(m_command, m_user, m_nth) u(command, user_id, nth)
-    where c_status[u.command] = 'new'
-  on conflict do nothing;
+  if cardinality(r_command) > 0 then
+    -- Who is named twice in a batch has read up to the later event: one row cannot be set twice.
+    insert into receipt (shard, room_id, user_id, kind, thread, event_id, seq, count, pos, ts)
+    select distinct on (r.room_id, r.user_id, r.kind, r.thread) the_shard, r.*
+      from (
+        select room_ids[c_room[u.command]] as room_id, u.user_id, u.kind, u.thread,
+               case when u.nth > 0 then e_id[u.nth] else u.event end,
+               case when u.nth > 0 then e_seq[u.nth] else u.seq end as seq,
+               case when u.nth > 0 then e_count[u.nth] else u.count end, c_pos[u.command], u.ts
+          from unnest(r_command, r_user, r_kind, r_thread, r_event, r_nth, r_seq, r_count, r_ts)
+            u(command, user_id, kind, thread, event, nth, seq, count, ts)
+          where c_status[u.command] = 'new') r
+      order by r.room_id, r.user_id, r.kind, r.thread, r.seq desc
+    on conflict (shard, room_id, user_id, kind, thread) do update
+      set event_id = excluded.event_id, seq = excluded.seq, count = excluded.count, pos = excluded.pos, ts = excluded.ts
+      where excluded.seq > receipt.seq;
+  end if;
+  if cardinality(m_command) > 0 then
+    insert into mention (shard, room_id, user_id, seq)
+    select the_shard, room_ids[c_room[u.command]], u.user_id, e_seq[u.nth]
+      from unnest(m_command, m_user, m_nth) u(command, user_id, nth)
+      where c_status[u.command] = 'new'
+    on conflict do nothing;
+  end if;
   update room set seq = u.seq, state_seq = u.state_seq, count = u.count, pos = u.pos
     from unnest(room_ids, room_seq, room_state_seq, room_count, room_pos) u(id, seq, state_seq, count, pos)
     where room.shard = the_shard and room.room_id = u.id and u.seq is not null and room.pos is distinct from u.pos;
