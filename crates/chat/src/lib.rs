@@ -22,6 +22,8 @@ pub mod receipts;
 pub mod registration_tokens;
 pub mod rooms;
 pub mod sessions;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 pub mod sync;
 pub mod to_device;
 mod turns;
@@ -69,7 +71,7 @@ pub struct Chat {
     pub(crate) sessions: Arc<sessions::Cache>,
     pub(crate) filters: filters::Cache,
     pub(crate) media: media::Media,
-    freshness: sync::follow::Freshness,
+    pub(crate) freshness: sync::follow::Freshness,
     /// Users whose account data is being changed anew, after another change has overtaken the first attempt.
     pub(crate) changing: turns::Turns,
     /// Rate limits.
@@ -133,13 +135,15 @@ impl Chat {
         let erased = erasure::Erased::load(&db).await?;
         let limit = config.presence.max_room_members;
         let hub = Arc::new(sync::hub::Hub::new(&heads, rooms.clone(), sessions.clone(), erased, limit));
-        let now = db.follow(cluster::follower(hub.clone(), bus.clone())).await?;
+        let now =
+            db.follow(cluster::follower(hub.clone(), bus.clone().map(|bus| move |hint| bus.publish(hint)))).await?;
         if db.is_shared() {
             hub.learn_heads(&now);
         } else if now != heads {
             return Err(Error::Store(StoreError::Refused("somebody wrote to the store while it was opened".into())));
         }
         let media = media::Media::new(files, &config.media);
+        let freshness = sync::follow::Freshness::new(db.clone(), hub.clone());
         let chat = Arc::new(Self {
             hub,
             rooms,
@@ -163,7 +167,7 @@ impl Chat {
             filters: filters::Cache::default(),
             media,
             changing: turns::Turns::default(),
-            freshness: sync::follow::Freshness::default(),
+            freshness,
         });
         media::start_sweeping(&chat);
         tokio::spawn(housekeeping::run(Arc::downgrade(&chat)));

@@ -107,7 +107,7 @@ impl<A: Append> Batcher<A> {
             }
             let batch = next_batch(&mut waiting);
             if !batch.is_empty() {
-                self.settle(batch).await;
+                self.settle(batch, false).await;
             }
         }
     }
@@ -126,8 +126,8 @@ impl<A: Append> Batcher<A> {
         Key { user_id: "".into(), key }
     }
 
-    /// Runs the batch until every command in it has its answer.
-    async fn settle(&mut self, mut batch: Vec<Keyed>) {
+    /// Runs the batch until every command in it has its answer. `in_doubt`: an earlier attempt may yet be committed.
+    async fn settle(&mut self, mut batch: Vec<Keyed>, mut in_doubt: bool) {
         let mut pause = FIRST_PAUSE;
         loop {
             let started = Instant::now();
@@ -139,6 +139,7 @@ impl<A: Append> Batcher<A> {
                 Err(Failure::Unknown(why)) => {
                     tracing::debug!(name: "store.repeat", error = why, shard = self.shard, commands = batch.len());
                     self.stats.repeats.fetch_add(1, Relaxed);
+                    in_doubt = true;
                     sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
                     // Who gave up was told that the outcome is unknown.
@@ -150,7 +151,7 @@ impl<A: Append> Batcher<A> {
                 // One command that the database refuses must not take its neighbours with it.
                 Err(Failure::Refused(error)) if batch.len() > 1 && !matches!(error, Error::Full) => {
                     for keyed in batch {
-                        Box::pin(self.settle(vec![keyed])).await;
+                        Box::pin(self.settle(vec![keyed], in_doubt)).await;
                     }
                     return;
                 }
@@ -158,6 +159,8 @@ impl<A: Append> Batcher<A> {
                     if !matches!(error, Error::Expectation(_)) {
                         tracing::error!(name: "store.commit", %error, commands = batch.len(), "a transaction failed");
                     }
+                    // "The storage is full" promises that nothing was written.
+                    let error = if in_doubt && matches!(error, Error::Full) { Error::Unavailable } else { error };
                     return batch.into_iter().for_each(|keyed| keyed.job.finish(Err(error.clone())));
                 }
             }
@@ -218,4 +221,43 @@ fn next_batch(waiting: &mut VecDeque<Keyed>) -> Vec<Keyed> {
         batch.extend(waiting.pop_front());
     }
     batch
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Comes to nothing, in these ways.
+    struct Fails(VecDeque<Failure>);
+
+    impl Append for Fails {
+        async fn append(&mut self, _: Shard, _: &[(&Command, &Key)]) -> Result<Reply, Failure> {
+            Err(self.0.pop_front().unwrap_or(Failure::Refused(Error::Closed)))
+        }
+
+        async fn record(&self, _: Shard, _: i64) -> Result<Option<crate::log::Record>> {
+            Ok(None)
+        }
+
+        fn nonce(&self) -> [u8; 8] {
+            [0; 8]
+        }
+    }
+
+    async fn answer(failures: Vec<Failure>) -> Result<Answer> {
+        let (jobs, queue) = mpsc::channel(1);
+        let batcher = Batcher::new(0, Fails(failures.into()), Arc::default(), Arc::default());
+        let (reply, answer) = oneshot::channel();
+        jobs.send(Job::new(Command::Commit(Box::default()), reply)).await.ok();
+        drop(jobs);
+        batcher.run(queue).await;
+        answer.await.unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_full_storage_says_that_nothing_was_written_only_if_that_is_known() {
+        let (unknown, full) = (|| Failure::Unknown("gone".into()), || Failure::Refused(Error::Full));
+        assert!(matches!(answer(vec![full()]).await, Err(Error::Full)));
+        assert!(matches!(answer(vec![unknown(), full()]).await, Err(Error::Unavailable)));
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     db::Stmt,
     error::{Error, Result},
-    log::{Commit, NewEvent, Outcome, Record, Shard},
+    log::{Commit, Event, NewEvent, Outcome, Record, Shard},
     value::Value,
 };
 
@@ -86,7 +86,7 @@ pub(crate) enum Failure {
 }
 
 /// What appends batches to logs: the database, or a model of it.
-pub(crate) trait Append: Send + 'static {
+pub(crate) trait Append: Send + Sync + 'static {
     /// Appends a batch to the shard's log, each command once however often it is sent under its key.
     fn append(
         &mut self,
@@ -99,4 +99,27 @@ pub(crate) trait Append: Send + 'static {
 
     /// What the keys of this node begin with: no other node has the same.
     fn nonce(&self) -> [u8; 8];
+}
+
+/// A commit as its readers see it, at its position; `numbers` has each event's number in the room, and how many notify
+/// up to it.
+pub(crate) fn record(pos: i64, commit: &Commit, numbers: impl Iterator<Item = Option<(i64, i64)>>) -> Record {
+    let events = commit.room.iter().flat_map(|room| room.events.iter().map(move |event| (room, event)));
+    let events = events.zip(numbers).filter_map(|((room, new), numbers)| {
+        let (seq, count) = numbers?;
+        Some(Arc::new(Event {
+            room_id: room.room_id.clone(),
+            seq,
+            pos,
+            event_id: new.event_id.clone(),
+            kind: new.kind.clone(),
+            state_key: new.state_key.clone(),
+            sender: new.sender.clone(),
+            txn: new.txn.clone(),
+            count,
+            ts: new.ts,
+            json: new.json.clone(),
+        }))
+    });
+    Record { shard: commit.shard, pos, events: events.collect(), changes: commit.changes.clone() }
 }

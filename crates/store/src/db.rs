@@ -11,6 +11,8 @@ use std::{
     },
 };
 
+#[cfg(feature = "simulation")]
+use crate::simulation::{self, Simulated};
 use crate::{
     error::{Error, Result},
     log::{Commit, Committed, Head, Outcome, Record, Shard, shard_of},
@@ -62,6 +64,8 @@ struct Inner {
 enum Engine {
     Sqlite(Sqlite),
     Postgres(Postgres),
+    #[cfg(feature = "simulation")]
+    Simulated(Simulated),
 }
 
 impl Db {
@@ -87,6 +91,17 @@ impl Db {
         Ok(Self { inner: Arc::new(Inner { engine, shards, queries: AtomicU64::new(0), stats }) })
     }
 
+    /// A node's door to a model of the database. Its tasks are made by `spawn`.
+    #[cfg(feature = "simulation")]
+    pub fn open_simulated(
+        model: &simulation::Model,
+        spawn: impl Fn(simulation::Task) -> tokio::task::JoinHandle<()>,
+    ) -> Self {
+        let stats = Arc::new(Stats::default());
+        let (engine, shards) = (Engine::Simulated(Simulated::open(model, &stats, spawn)), model.shards());
+        Self { inner: Arc::new(Inner { engine, shards, queries: AtomicU64::new(0), stats }) }
+    }
+
     /// How many shards the store has.
     pub fn shards(&self) -> usize {
         self.inner.shards
@@ -99,7 +114,7 @@ impl Db {
 
     /// Whether other nodes may write to the store too.
     pub fn is_shared(&self) -> bool {
-        matches!(self.inner.engine, Engine::Postgres(_))
+        !matches!(self.inner.engine, Engine::Sqlite(_))
     }
 
     /// Rows that `sql` finds, each read by `map`.
@@ -116,6 +131,8 @@ impl Db {
         match &self.inner.engine {
             Engine::Sqlite(engine) => engine.query(sql, params, map).await,
             Engine::Postgres(engine) => engine.query(sql, &params, map).await,
+            #[cfg(feature = "simulation")]
+            Engine::Simulated(_) => Err(Simulated::unknown(sql)),
         }
     }
 
@@ -137,7 +154,9 @@ impl Db {
         }
         match &self.inner.engine {
             Engine::Sqlite(engine) => engine.write(statements).await,
-            Engine::Postgres(engine) => engine.write(shard, statements).await,
+            Engine::Postgres(engine) => engine.doors.write(shard, statements).await,
+            #[cfg(feature = "simulation")]
+            Engine::Simulated(engine) => engine.doors.write(shard, statements).await,
         }
     }
 
@@ -146,6 +165,8 @@ impl Db {
         match &self.inner.engine {
             Engine::Sqlite(engine) => engine.write(vec![statement]).await.map(drop),
             Engine::Postgres(engine) => engine.execute(statement).await,
+            #[cfg(feature = "simulation")]
+            Engine::Simulated(_) => Err(Simulated::unknown(statement.sql)),
         }
     }
 
@@ -156,7 +177,9 @@ impl Db {
         }
         match &self.inner.engine {
             Engine::Sqlite(engine) => engine.commit(commit).await,
-            Engine::Postgres(engine) => engine.commit(commit).await,
+            Engine::Postgres(engine) => engine.doors.commit(commit).await,
+            #[cfg(feature = "simulation")]
+            Engine::Simulated(engine) => engine.doors.commit(commit).await,
         }
     }
 
@@ -167,12 +190,18 @@ impl Db {
         match &self.inner.engine {
             Engine::Sqlite(engine) => engine.query(sql, Vec::new(), read).await,
             Engine::Postgres(engine) => engine.query(sql, &[], read).await,
+            #[cfg(feature = "simulation")]
+            Engine::Simulated(engine) => engine.heads().await,
         }
     }
 
     /// The shard's records after position `after` up to position `to`, in order. An event that was redacted since is as
     /// the redaction left it.
     pub async fn records(&self, shard: Shard, after: i64, to: i64) -> Result<Vec<Record>> {
+        #[cfg(feature = "simulation")]
+        if let Engine::Simulated(engine) = &self.inner.engine {
+            return engine.records(shard, after, to).await;
+        }
         replay::assemble(shard, self.query(replay::SQL, replay::params(shard, after, to), replay::read).await?)
     }
 
@@ -181,7 +210,12 @@ impl Db {
         match &self.inner.engine {
             Engine::Sqlite(engine) => engine.follow(follower).await,
             Engine::Postgres(engine) => {
-                engine.follow(follower);
+                engine.doors.follow(follower);
+                self.heads().await
+            }
+            #[cfg(feature = "simulation")]
+            Engine::Simulated(engine) => {
+                engine.doors.follow(follower);
                 self.heads().await
             }
         }
@@ -209,6 +243,8 @@ impl Db {
         match &self.inner.engine {
             Engine::Sqlite(engine) => engine.close().await,
             Engine::Postgres(engine) => engine.close().await,
+            #[cfg(feature = "simulation")]
+            Engine::Simulated(engine) => engine.doors.close().await,
         }
     }
 }

@@ -9,6 +9,7 @@ mod command;
 mod db;
 mod dialect;
 pub mod directory;
+mod doors;
 mod error;
 pub mod events;
 pub mod filters;
@@ -21,6 +22,8 @@ pub mod profiles;
 pub mod receipts;
 mod replay;
 pub mod rooms;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 mod sqlite;
 mod stats;
 pub mod to_device;

@@ -5,7 +5,7 @@ use toml::{Table, Value};
 use crate::tree::Tree;
 
 /// Our crates, and which others of ours each may depend on.
-const LAYERS: [(&str, &[&str]); 10] = [
+const LAYERS: [(&str, &[&str]); 11] = [
     ("server", &["api", "chat", "store", "media", "bus", "services"]),
     ("api", &["chat"]),
     ("chat", &["store", "media", "bus", "services"]),
@@ -17,6 +17,7 @@ const LAYERS: [(&str, &[&str]); 10] = [
     ("loadtest", &["e2e", "services"]),
     // Real databases and load balancers, for tests and for a cluster on one machine; it knows nothing of ours.
     ("services", &[]),
+    ("simulate", &["chat"]),
     ("xtask", &[]),
 ];
 

@@ -1,9 +1,15 @@
-//! `cargo xtask tidy`, `cargo xtask endpoints`, `cargo xtask mutants`.
+//! `cargo xtask tidy`, `endpoints`, `mutants` and `simulate`.
 
-use std::process::ExitCode;
+use std::{
+    ffi::OsString,
+    process::{Command, ExitCode},
+};
 
 fn main() -> ExitCode {
     let task = std::env::args().nth(1).unwrap_or_default();
+    if task == "simulate" {
+        return simulate();
+    }
     match run(&task) {
         Ok(message) => {
             println!("{message}");
@@ -29,6 +35,20 @@ fn run(task: &str) -> Result<String, String> {
             Ok(format!("wrote {}", path.display()))
         }
         "mutants" => xtask::mutants::run(&tree, &std::env::args().nth(2).unwrap_or_default()),
-        _ => Err("usage: cargo xtask tidy|endpoints|mutants [PART OF A NAME]".into()),
+        _ => Err("usage: cargo xtask tidy|endpoints|mutants [PART OF A NAME]|simulate [--seeds N] [--seed S]".into()),
+    }
+}
+
+/// Hands over to the crate that stands on all the others, as this one must not.
+fn simulate() -> ExitCode {
+    let run = ["run", "--quiet", "--locked", "--package", "simulate", "--"].map(OsString::from);
+    let ended = Command::new(env!("CARGO")).args(run.into_iter().chain(std::env::args_os().skip(2))).status();
+    match ended {
+        Ok(status) if status.success() => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("cargo does not start: {error}");
+            ExitCode::FAILURE
+        }
     }
 }

@@ -21,7 +21,7 @@ struct Mutant {
 }
 
 const NODES_AT_ONCE: &str = "-p store --test it nodes_that_commit_at_once";
-const SIMULATION: &str = "-p chat --features simulation simulation";
+const SIMULATION: &str = "-p simulate --test seeds nothing_is_lost";
 
 const MUTANTS: &[Mutant] = &[
     Mutant {
@@ -96,8 +96,8 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         guard: "a token of another node is waited for",
-        file: "crates/chat/src/sync/changes.rs",
-        from: "    if behind {\n        chat.fresh().await?;\n    }",
+        file: "crates/chat/src/sync/follow.rs",
+        from: "        if behind {\n            self.fresh().await?;\n        }",
         to: "",
         tests: &["-p e2e --test it cluster::", SIMULATION],
     },

@@ -8,10 +8,11 @@ pub(crate) mod wire;
 use std::{sync::Arc, time::Duration};
 
 use bus::Bus;
+use bytes::Bytes;
 use store::log::Committed;
 use tokio::sync::watch;
 
-use self::wire::Message;
+use self::wire::{Hint, Message};
 use crate::{
     Chat, presence,
     sync::{follow::Follow, hub::Hub},
@@ -24,12 +25,15 @@ const REPORT_EVERY: Duration = Duration::from_secs(5);
 const TAKEN_EVERY: Duration = Duration::from_millis(200);
 
 /// What is done with each commit of this node: the others are told, then it is taken in here.
-pub(crate) fn follower(hub: Arc<Hub>, bus: Option<Bus>) -> store::Follower {
+pub(crate) fn follower<F>(hub: Arc<Hub>, publish: Option<F>) -> store::Follower
+where
+    F: Fn(Bytes) + Send + Sync + 'static,
+{
     Arc::new(move |committed: &Committed| {
-        if let Some(bus) = &bus
+        if let Some(publish) = &publish
             && let Some(hint) = wire::hint(committed)
         {
-            bus.publish(hint);
+            publish(hint);
         }
         hub.offer(committed);
     })
@@ -82,18 +86,21 @@ pub(crate) fn tell(chat: &Chat, message: &Message<'_>) {
 
 fn hear(chat: &Arc<Chat>, bytes: &[u8]) {
     match Message::decode(bytes) {
-        Some(Message::Hint(hint)) => {
-            let Some((committed, shard, pos)) = hint.read() else { return };
-            if committed.records.is_empty() {
-                chat.hub.learn_of(shard, &committed, pos);
-            } else {
-                chat.hub.offer(&committed);
-            }
-        }
+        Some(Message::Hint(hint)) => take_in(&chat.hub, hint),
         Some(Message::Typing { room_id, user_id, for_ms }) => typing::heard(chat, room_id, user_id, for_ms),
         Some(Message::Presence { node_id, entry }) => presence::heard(chat, node_id, entry),
         Some(Message::Taken(taken)) => chat.rate_limits.debit(&taken),
         // Of another version: what matters comes by the log.
         None => {}
+    }
+}
+
+/// Takes in another node's hint.
+pub(crate) fn take_in(hub: &Hub, hint: Hint<'_>) {
+    let Some((committed, shard, pos)) = hint.read() else { return };
+    if committed.records.is_empty() {
+        hub.learn_of(shard, &committed, pos);
+    } else {
+        hub.offer(&committed);
     }
 }

@@ -119,8 +119,7 @@ pub async fn changes(chat: &Chat, user: &HotUser, request: &Request) -> Result<C
     Ok(answer)
 }
 
-/// How far the logs are known here, once that is as far as the client knows them from another node, and the user's own
-/// log as far as it was known when the others were: keys that were sent before a message come with it or before it.
+/// How far the answer goes: see [`Freshness::reached`](super::follow::Freshness::reached).
 async fn reached(chat: &Chat, user: &HotUser, since: Option<&Token>) -> Result<Vec<i64>> {
     if since.is_some_and(|since| since.shards.len() != chat.db.shards()) {
         return Err(Error::invalid("`since` is not a token of this server: sync without it."));
@@ -128,20 +127,7 @@ async fn reached(chat: &Chat, user: &HotUser, since: Option<&Token>) -> Result<V
     if user.inner.lock().retired {
         return Err(Error::Store(store::Error::Unavailable));
     }
-    let cursors = chat.hub.cursors();
-    let behind = since.is_some_and(|since| since.shards.iter().zip(&cursors).any(|(since, cursor)| since > cursor));
-    if behind {
-        chat.fresh().await?;
-    }
-    let cursors = if behind { chat.hub.cursors() } else { cursors };
-    let own = chat.user_shard(&user.id);
-    let known = chat.hub.known(own);
-    if chat.hub.cursor(own) < known {
-        let patience = std::time::Duration::from_secs(5);
-        let unavailable = |_| Error::Store(store::Error::Unavailable);
-        tokio::time::timeout(patience, chat.hub.reached(own, known)).await.map_err(unavailable)?;
-    }
-    Ok(cursors)
+    chat.freshness.reached(since.map(|since| since.shards.as_slice()), chat.user_shard(&user.id)).await
 }
 
 fn position(shards: &[i64], shard: i64) -> i64 {

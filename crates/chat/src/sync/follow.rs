@@ -14,7 +14,7 @@ use store::{
 };
 use tokio::{
     sync::watch,
-    time::{Instant, sleep, sleep_until, timeout},
+    time::{Instant, error::Elapsed, sleep, sleep_until, timeout},
 };
 
 use super::hub::Hub;
@@ -67,13 +67,14 @@ impl Follow {
         }
     }
 
-    /// Looks how far the logs have come.
-    async fn look(&self, hub: &Hub) {
+    /// Looks how far the logs have come. Nothing if the database does not say.
+    async fn look(&self, hub: &Hub) -> Option<Vec<Head>> {
         hub.counts.polls.fetch_add(1, Relaxed);
-        match self.db.heads().await {
-            Ok(heads) => hub.learn_heads(&heads),
-            Err(error) => tracing::debug!(name: "tail.poll", %error, "the heads of the logs could not be read"),
-        }
+        let heads = self.db.heads().await;
+        let complain = |error| tracing::debug!(name: "tail.poll", %error, "the heads of the logs could not be read");
+        let heads = heads.map_err(complain).ok()?;
+        hub.learn_heads(&heads);
+        Some(heads)
     }
 
     /// Reads what is missing in a shard, up to what is known to exist.
@@ -91,12 +92,14 @@ impl Follow {
         };
         hub.counts.read.fetch_add(records.len() as u64, Relaxed);
         if records.first().is_none_or(|record| record.pos != after + 1) {
-            // Not there, though it is known to have been: the log was cut off, or is another epoch's.
-            if hub.cursor(shard) == after {
-                self.look(hub).await;
-                if hub.epoch(shard) == epoch {
-                    hub.reset(shard, Head { epoch, pos: known });
-                }
+            // Not there, though it is known to have been: the log was cut off, or is another epoch's. Only the database
+            // can tell, with an answer that is no older than what is known.
+            if hub.cursor(shard) == after
+                && let Some(heads) = self.look(hub).await
+                && heads.get(shard as usize).is_some_and(|head| head.epoch == epoch && head.pos >= known)
+                && hub.cursor(shard) == after
+            {
+                hub.reset(shard, Head { epoch, pos: known });
             }
             return;
         }
@@ -108,15 +111,20 @@ impl Follow {
     }
 }
 
-/// Lets many requests share one look at the heads.
-#[derive(Default)]
+/// What a node knows, made to hold what a request may count on. Lets many requests share one look at the heads.
 pub(crate) struct Freshness {
+    db: Db,
+    hub: Arc<Hub>,
     /// Looks that were begun and that have ended well.
     looks: Mutex<(u64, u64)>,
     turn: tokio::sync::Mutex<()>,
 }
 
-impl Chat {
+impl Freshness {
+    pub(crate) fn new(db: Db, hub: Arc<Hub>) -> Self {
+        Self { db, hub, looks: Mutex::default(), turn: tokio::sync::Mutex::default() }
+    }
+
     /// Returns when this node knows everything that was acknowledged, by any node, before the call.
     ///
     /// # Errors
@@ -125,23 +133,22 @@ impl Chat {
         if !self.db.is_shared() {
             return Ok(());
         }
-        let unavailable = |_| Error::Store(store::Error::Unavailable);
         timeout(FRESH_TIMEOUT, self.look_and_follow()).await.map_err(unavailable)?
     }
 
     async fn look_and_follow(&self) -> Result<()> {
-        let begun = self.freshness.looks.lock().0;
-        let turn = self.freshness.turn.lock().await;
+        let begun = self.looks.lock().0;
+        let turn = self.turn.lock().await;
         // A look that began after the call tells all of what was acknowledged before it.
-        if self.freshness.looks.lock().1 <= begun {
+        if self.looks.lock().1 <= begun {
             let look = {
-                let mut looks = self.freshness.looks.lock();
+                let mut looks = self.looks.lock();
                 looks.0 += 1;
                 looks.0
             };
             let heads = self.db.heads().await?;
             self.hub.learn_heads(&heads);
-            self.freshness.looks.lock().1 = look;
+            self.looks.lock().1 = look;
         }
         drop(turn);
         for shard in 0..self.db.shards() as Shard {
@@ -164,5 +171,64 @@ impl Chat {
         // It is on disk, whatever this node hears of it.
         timeout(FRESH_TIMEOUT, known).await.ok();
         Ok(outcome)
+    }
+
+    /// How far the logs are known here, once that is as far as a client knows them from another node, and its user's
+    /// `own` log as far as it was known when the others were: keys that were sent before a message come with it or
+    /// before it.
+    ///
+    /// # Errors
+    /// As [`Freshness::fresh`].
+    pub(crate) async fn reached(&self, since: Option<&[i64]>, own: Shard) -> Result<Vec<i64>> {
+        let cursors = self.hub.cursors();
+        let behind = since.is_some_and(|since| since.iter().zip(&cursors).any(|(since, cursor)| since > cursor));
+        if behind {
+            self.fresh().await?;
+        }
+        let cursors = if behind { self.hub.cursors() } else { cursors };
+        let known = self.hub.known(own);
+        if self.hub.cursor(own) < known {
+            timeout(FRESH_TIMEOUT, self.hub.reached(own, known)).await.map_err(unavailable)?;
+        }
+        Ok(cursors)
+    }
+}
+
+fn unavailable(_: Elapsed) -> Error {
+    Error::Store(store::Error::Unavailable)
+}
+
+impl Chat {
+    /// [`Freshness::fresh`]
+    pub(crate) async fn fresh(&self) -> Result<()> {
+        self.freshness.fresh().await
+    }
+
+    /// [`Freshness::commit`]
+    pub(crate) async fn commit(&self, commit: store::log::Commit) -> Result<store::log::Outcome, store::Error> {
+        self.freshness.commit(commit).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{erasure::Erased, rooms::Rooms, sessions};
+
+    fn head(epoch: i64, pos: i64) -> Head {
+        Head { epoch, pos }
+    }
+
+    #[test]
+    fn an_answer_from_before_the_last_epoch_that_comes_late_is_ignored() {
+        let (rooms, sessions) = (Arc::new(Rooms::default()), Arc::new(sessions::Cache::default()));
+        let hub = Hub::new(&[head(1, 10)], rooms, sessions, Erased::default(), 0);
+        hub.learn_heads(&[head(2, 1_000)]);
+        hub.learn_heads(&[head(1, 12)]);
+        assert_eq!((hub.epoch(0), hub.cursor(0), hub.known(0)), (2, 1_000, 1_000));
+        hub.reset(0, head(2, 900));
+        assert_eq!(hub.cursor(0), 1_000, "somebody else was here before");
+        hub.learn_heads(&[head(3, 2_000)]);
+        assert_eq!((hub.epoch(0), hub.cursor(0)), (3, 2_000));
     }
 }

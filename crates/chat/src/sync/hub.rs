@@ -137,7 +137,8 @@ impl Hub {
     /// The ends of all logs as the database has them: [`Hub::learn`], and whether the node still follows the same logs.
     pub(crate) fn learn_heads(&self, heads: &[Head]) {
         for (shard, head) in heads.iter().enumerate() {
-            let replaced = self.tails.get(shard).is_some_and(|tail| tail.lock().epoch != head.epoch);
+            // An answer of before the last epoch may come after one of this epoch.
+            let replaced = self.tails.get(shard).is_some_and(|tail| tail.lock().epoch < head.epoch);
             if replaced {
                 self.reset(shard as Shard, *head);
             }
@@ -229,14 +230,18 @@ impl Hub {
     /// whoever follows a user has to begin again from a token.
     pub(crate) fn reset(&self, shard: Shard, head: Head) {
         let Some(tail) = self.tails.get(shard as usize) else { return };
-        self.counts.resets.fetch_add(1, Ordering::Relaxed);
-        tracing::warn!(name: "tail.reset", shard, epoch = head.epoch, pos = head.pos, "the log begins anew here");
         {
             let mut tail = tail.lock();
+            // Somebody else was here before, and it has gone on since.
+            if (head.epoch, head.pos) <= (tail.epoch, self.cursor(shard)) {
+                return;
+            }
             *tail = Tail::new(head);
             self.known[shard as usize].store(head.pos, Ordering::Release);
             self.cursors[shard as usize].store(head.pos, Ordering::Release);
         }
+        self.counts.resets.fetch_add(1, Ordering::Relaxed);
+        tracing::warn!(name: "tail.reset", shard, epoch = head.epoch, pos = head.pos, "the log begins anew here");
         self.rooms.clear();
         self.sessions.clear();
         self.audience.clear();

@@ -6,10 +6,10 @@ use tokio_postgres::{Row, Statement, types::ToSql};
 
 use super::pool::{self, Connection, Pool};
 use crate::{
-    command::{Answer, Append, Command, Failure, Fate, Key, Reply},
+    command::{self, Answer, Append, Command, Failure, Fate, Key, Reply},
     db::Stmt,
     error::{Error, Result},
-    log::{Commit, Event, NewEvent, NewReceipt, Outcome, Record, RoomPart, Shard},
+    log::{Commit, NewEvent, NewReceipt, Outcome, Record, RoomPart, Shard},
     replay,
     value::{Row as StoreRow, Value},
 };
@@ -49,7 +49,7 @@ impl Append for Appender {
             run(connection, statement, shard, batch).await
         };
         let failure = match tokio::time::timeout(silence, attempt).await {
-            Ok(Ok(row)) => return read(&row, shard, batch).map_err(Failure::Refused),
+            Ok(Ok(row)) => return read(&row, batch).map_err(Failure::Refused),
             Ok(Err(error)) if !pool::is_passing(&error) => return Err(Failure::Refused(error.into())),
             Ok(Err(error)) => pool::text(&error),
             Err(_) => "the database does not answer".to_owned(),
@@ -301,7 +301,7 @@ fn array_element(value: &Value) -> String {
 }
 
 /// Reads the function's answer.
-fn read(row: &Row, shard: Shard, commands: &[(&Command, &Key)]) -> Result<Reply> {
+fn read(row: &Row, commands: &[(&Command, &Key)]) -> Result<Reply> {
     let statuses: Vec<&str> = row.try_get("c_status")?;
     let positions: Vec<Option<i64>> = row.try_get("c_pos")?;
     let answers: Vec<Option<&str>> = row.try_get("c_answer")?;
@@ -324,7 +324,7 @@ fn read(row: &Row, shard: Shard, commands: &[(&Command, &Key)]) -> Result<Reply>
             }
             (Some("new"), Command::Commit(commit)) => {
                 let numbers = seqs.iter().zip(&counts).skip(event).map(|(seq, count)| seq.zip(*count));
-                let record = Arc::new(record(shard, pos, commit, numbers));
+                let record = Arc::new(command::record(pos, commit, numbers));
                 reply.records.push(record.clone());
                 Fate::Done(Answer::Commit(Outcome::Committed(record)))
             }
@@ -341,27 +341,6 @@ fn read(row: &Row, shard: Shard, commands: &[(&Command, &Key)]) -> Result<Reply>
         statement += command.writes().len();
     }
     Ok(reply)
-}
-
-fn record(shard: Shard, pos: i64, commit: &Commit, numbers: impl Iterator<Item = Option<(i64, i64)>>) -> Record {
-    let events = commit.room.iter().flat_map(|room| room.events.iter().map(move |event| (room, event)));
-    let events = events.zip(numbers).filter_map(|((room, new), numbers)| {
-        let (seq, count) = numbers?;
-        Some(Arc::new(Event {
-            room_id: room.room_id.clone(),
-            seq,
-            pos,
-            event_id: new.event_id.clone(),
-            kind: new.kind.clone(),
-            state_key: new.state_key.clone(),
-            sender: new.sender.clone(),
-            txn: new.txn.clone(),
-            count,
-            ts: new.ts,
-            json: new.json.clone(),
-        }))
-    });
-    Record { shard, pos, events: events.collect(), changes: commit.changes.clone() }
 }
 
 #[cfg(test)]

@@ -5,29 +5,18 @@ pub mod durability;
 mod migrations;
 mod pool;
 
-use std::{
-    sync::{Arc, OnceLock},
-    time::{Duration, Instant},
-};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::{mpsc, oneshot};
 
 use self::{batch::Appender, pool::Pool};
 use crate::{
-    batcher::{Batcher, Job},
-    command::{Answer, Command},
-    db::{Follower, Stmt},
-    error::{Error, Result},
-    log::{Commit, Outcome, Shard},
+    db::Stmt,
+    doors::Doors,
+    error::Result,
     stats::Stats,
     value::{Row, Value},
 };
-
-/// Commands that may wait in one shard; one more is refused with [`Error::Overloaded`].
-const QUEUE: usize = 4096;
-/// How long a command waits for its commit before its outcome counts as unknown.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The section `postgres` of the settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,29 +56,15 @@ impl Default for Config {
 /// The open database.
 pub(crate) struct Postgres {
     pool: Arc<Pool>,
-    batchers: Vec<ShardDoor>,
-    follower: Arc<OnceLock<Follower>>,
-    stats: Arc<Stats>,
-}
-
-/// The way to a shard's batcher.
-struct ShardDoor {
-    jobs: mpsc::Sender<Job>,
-    task: parking_lot::Mutex<Option<tokio::task::JoinHandle<()>>>,
+    pub(crate) doors: Doors,
 }
 
 impl Postgres {
     pub(crate) async fn open(config: &Config, stats: Arc<Stats>) -> Result<(Self, usize)> {
         let pool = Arc::new(Pool::new(config, stats.clone())?);
         let shards = migrations::run(&pool, config.shards).await?;
-        let follower = Arc::new(OnceLock::new());
-        let batcher = |shard| {
-            let (jobs, queue) = mpsc::channel(QUEUE);
-            let batcher = Batcher::new(shard, Appender::new(pool.clone()), follower.clone(), stats.clone());
-            ShardDoor { jobs, task: parking_lot::Mutex::new(Some(tokio::spawn(batcher.run(queue)))) }
-        };
-        let batchers = (0..shards as Shard).map(batcher).collect();
-        Ok((Self { pool, batchers, follower, stats }, shards))
+        let doors = Doors::new(shards, || Appender::new(pool.clone()), &stats, tokio::spawn);
+        Ok((Self { pool, doors }, shards))
     }
 
     pub(crate) async fn query<T>(
@@ -106,49 +81,8 @@ impl Postgres {
         self.pool.query(statement.sql, &statement.params).await.map(drop)
     }
 
-    pub(crate) fn follow(&self, follower: Follower) {
-        // Told once, by whoever opens the store.
-        self.follower.set(follower).ok();
-    }
-
-    pub(crate) async fn write(&self, shard: Shard, statements: Vec<Stmt>) -> Result<Vec<usize>> {
-        match self.submit(shard, Command::Write(statements)).await? {
-            Answer::Write(rows) => Ok(rows),
-            Answer::Commit(_) => Err(Error::Closed),
-        }
-    }
-
-    pub(crate) async fn commit(&self, commit: Commit) -> Result<Outcome> {
-        match self.submit(commit.shard, Command::Commit(Box::new(commit))).await? {
-            Answer::Commit(outcome) => Ok(outcome),
-            Answer::Write(_) => Err(Error::Closed),
-        }
-    }
-
-    async fn submit(&self, shard: Shard, command: Command) -> Result<Answer> {
-        let started = Instant::now();
-        let batcher = self.batchers.get(shard as usize).ok_or(Error::NoRoom)?;
-        let (reply, answer) = oneshot::channel();
-        batcher.jobs.try_send(Job::new(command, reply)).map_err(|e| match e {
-            mpsc::error::TrySendError::Full(_) => Error::Overloaded,
-            mpsc::error::TrySendError::Closed(_) => Error::Closed,
-        })?;
-        let answer = tokio::time::timeout(WRITE_TIMEOUT, answer).await;
-        let answer = answer.map_err(|_| Error::Unavailable).and_then(|answer| answer.map_err(|_| Error::Closed)?);
-        self.stats.appended(started.elapsed(), answer.is_err());
-        answer
-    }
-
     pub(crate) async fn close(&self) {
-        for batcher in &self.batchers {
-            batcher.jobs.send(Job::close()).await.ok();
-        }
-        for batcher in &self.batchers {
-            let task = batcher.task.lock().take();
-            if let Some(task) = task {
-                task.await.ok();
-            }
-        }
+        self.doors.close().await;
         self.pool.close();
     }
 }
