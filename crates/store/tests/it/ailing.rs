@@ -1,0 +1,134 @@
+//! A database that is full, slow, cut off, or changes its password: what is asked of it fails in words or waits, and goes
+//! on by itself afterwards.
+
+use std::{process::Command, time::Duration};
+
+use services::{Cut, Postgres, Proxy};
+use store::{Db, Error, postgres::Config};
+
+use crate::log::{committed, create, history, send};
+
+async fn open(url: &str) -> Db {
+    Db::open_postgres(&Config { url: url.into(), shards: 1, ..Config::default() }).await.unwrap()
+}
+
+/// A small file system in memory, for root only. Unmounted when dropped.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    fn mount() -> Option<Self> {
+        let directory = tempfile::tempdir().unwrap();
+        let mount = ["-t", "tmpfs", "-o", "size=24m,mode=0700,uid=postgres,gid=postgres", "tmpfs"];
+        let mounted = Command::new("mount").args(mount).arg(directory.path()).output();
+        // The way to it must be the database's to go, too.
+        let open = Command::new("chmod").arg("o+x").arg(directory.path().parent()?).output();
+        (mounted.is_ok_and(|mounted| mounted.status.success()) && open.is_ok()).then_some(Self(directory))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        Command::new("umount").arg("--lazy").arg(self.0.path()).status().ok();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_database_says_so_is_read_on_and_recovers_with_free_space() {
+    let Some(disk) = SmallDisk::mount() else {
+        println!("skipped: mounting a small file system needs root");
+        return;
+    };
+    let server = Postgres::start(&[("fsync", "off")]).await.unwrap();
+    let space = format!("create tablespace small location '{}'", disk.0.path().display());
+    server.sql("postgres", &space).await.unwrap();
+    server.sql("postgres", "create database app tablespace small").await.unwrap();
+    let db = open(&server.url("app")).await;
+    create(&db).await;
+    let filling = std::fs::File::create(disk.0.path().join("filling")).unwrap();
+    let mut zeros = vec![0_u8; 1 << 20];
+    while std::io::Write::write_all(&mut &filling, &zeros).is_ok() {}
+    zeros.truncate(4096);
+    while std::io::Write::write_all(&mut &filling, &zeros).is_ok() {}
+    let mut kept = 1;
+    let refused = loop {
+        match db.commit(send(&format!("$m{kept}"))).await {
+            Ok(_) => kept += 1,
+            Err(error) => break error,
+        }
+        assert!(kept < 10_000, "the disk is never full");
+    };
+    assert!(matches!(refused, Error::Full), "{refused:?}");
+    assert_eq!(history(&db).await.len(), kept, "what was refused left nothing behind");
+    filling.set_len(0).unwrap();
+    committed(db.commit(send("$after")).await.unwrap());
+    assert_eq!(history(&db).await.len(), kept + 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_password_that_is_changed_under_way_stops_nothing_that_is_connected_and_heals() {
+    let server = Postgres::start(&[("fsync", "off")]).await.unwrap();
+    server.sql("postgres", "create role app login password 'old'").await.unwrap();
+    server.sql("postgres", "create database app owner app").await.unwrap();
+    let rules = server.directory().join("data/pg_hba.conf");
+    let trusted = std::fs::read_to_string(&rules).unwrap();
+    std::fs::write(&rules, format!("host all app 127.0.0.1/32 scram-sha-256\n{trusted}")).unwrap();
+    server.sql("postgres", "select pg_reload_conf()").await.unwrap();
+    let url = server.url("app").replace("postgres@", "app:old@");
+    let db = open(&url).await;
+    create(&db).await;
+    server.sql("postgres", "alter role app password 'new'").await.unwrap();
+    committed(db.commit(send("$connected")).await.unwrap());
+    // New connections are refused, and what needs one waits for the operator.
+    server.sql("postgres", "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'app'").await.unwrap();
+    let waiting = tokio::spawn({
+        let db = db.clone();
+        async move { db.commit(send("$waiting")).await }
+    });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(!waiting.is_finished(), "it should wait: {:?}", waiting.await);
+    server.sql("postgres", "alter role app password 'old'").await.unwrap();
+    committed(waiting.await.unwrap().unwrap());
+    let why = Db::open_postgres(&Config { url: url.replace(":old@", ":wrong@"), ..Config::default() }).await;
+    let why = why.err().unwrap().to_string();
+    assert!(why.contains("password authentication failed") && !why.contains("wrong"), "{why}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_is_slow_cut_off_or_silent_delays_commits_and_doubles_none() {
+    let server = Postgres::start(&[("fsync", "off")]).await.unwrap();
+    server.create_database("app").await.unwrap();
+    let proxy = Proxy::start(server.addr()).await.unwrap();
+    let url = format!("postgres://postgres@{}/app", proxy.addr());
+    let config = Config { url, shards: 1, statement_timeout_ms: 500, tcp_user_timeout_ms: 500, ..Config::default() };
+    let db = Db::open_postgres(&config).await.unwrap();
+    create(&db).await;
+    let mut sent = 0;
+    let mut burst = async |db: &Db| {
+        let mut sends = tokio::task::JoinSet::new();
+        for _ in 0..20 {
+            let (db, commit) = (db.clone(), send(&format!("$m{sent}")));
+            sends.spawn(async move { committed(db.commit(commit).await.unwrap()) });
+            sent += 1;
+        }
+        sends.join_all().await;
+    };
+    proxy.delay(Duration::from_millis(30)).await.unwrap();
+    burst(&db).await;
+    proxy.delay(Duration::ZERO).await.unwrap();
+    for cut in [Cut::Refuse, Cut::Blackhole] {
+        proxy.cut(cut).await.unwrap();
+        let (heal, db) = (proxy_heals(&proxy), &db);
+        tokio::join!(heal, burst(db));
+    }
+    let history: Vec<_> = history(&db).await.into_iter().skip(1).map(|(_, _, id)| id).collect();
+    let mut unique = history.clone();
+    unique.sort();
+    unique.dedup();
+    assert_eq!((history.len(), unique.len()), (60, 60));
+    assert!(db.stats().repeats > 0);
+}
+
+async fn proxy_heals(proxy: &Proxy) {
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    proxy.heal().await.unwrap();
+}
