@@ -59,7 +59,7 @@ impl Options {
                         _ => return Err("--broken needs no-lock or stale-snapshot".into()),
                     }
                 }
-                _ => return Err("usage: cargo xtask simulate [--seeds N] [--from FIRST] [--seed S]".into()),
+                _ => return Err("usage: cargo xtask simulate [--seeds N] [--from FIRST] [--seed S] [--broken no-lock|stale-snapshot]".into()),
             }
         }
         Ok(options)
@@ -114,4 +114,22 @@ fn show(seed: u64, broken: Broken) {
     report.trace[from..].iter().take(LINES + 1).for_each(|line| println!("{line}"));
     report.violations.iter().for_each(|violation| println!("seed {seed}: {violation}"));
     println!("Again: cargo xtask simulate --seed {seed}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Options, String> {
+        Options::parse(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn the_command_line_is_read_or_explained() {
+        let wanted = Options { first: 7, seeds: 3, seed: None, broken: Broken::NoLock };
+        assert_eq!(parse("--seeds 3 --from 7 --broken no-lock"), Ok(wanted));
+        assert_eq!(parse("--seed 5").map(|options| options.seed), Ok(Some(5)));
+        assert_eq!(parse("--seed five"), Err("--seed needs a number".into()));
+        assert!(parse("--sed 5").is_err_and(|message| message.starts_with("usage")));
+    }
 }

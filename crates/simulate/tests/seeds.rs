@@ -3,7 +3,7 @@
 use simulate::{Broken, run, run_many};
 
 /// So many seeds, unless the environment says otherwise.
-const SEEDS: u64 = 1_000;
+const SEEDS: u64 = 2_000;
 
 #[test]
 fn nothing_is_lost_doubled_or_reordered_whatever_fails() {

@@ -46,6 +46,8 @@ struct Wish {
     name: String,
     room: Arc<str>,
     is_state: bool,
+    /// Its event is too large for a hint.
+    is_large: bool,
     guarded: bool,
     has_txn: bool,
     /// It is sent with a statement that the database refuses.
@@ -62,7 +64,7 @@ impl Writer {
             let part = RoomPart {
                 room_id: room.clone(),
                 create: Some(("12".to_owned(), "@creator".to_owned())),
-                events: vec![event(&format!("$create{room}"), true)],
+                events: vec![event(&format!("$create{room}"), true, false)],
                 ..RoomPart::default()
             };
             let shard = world.shard_of(room);
@@ -81,6 +83,7 @@ impl Writer {
                 name: format!("w{}c{command}", self.number),
                 room: self.random.pick(&self.world.rooms).clone(),
                 is_state: self.random.chance(25),
+                is_large: self.random.chance(2),
                 guarded: self.random.chance(60),
                 has_txn: self.random.chance(75),
                 is_bad: after.is_none() && self.random.chance(4),
@@ -187,7 +190,7 @@ impl Writer {
                 create: None,
                 guards: wish.guarded.then_some(guard).into_iter().collect(),
                 decided_at,
-                events: vec![event(id, wish.is_state)],
+                events: vec![event(id, wish.is_state, wish.is_large)],
             }),
             writes: wish
                 .is_bad
@@ -300,7 +303,10 @@ fn txn(name: &str) -> TxnKey {
     TxnKey { user_id: "@w".into(), device_id: DEVICE.into(), scope: "send".into(), txn_id: name.into() }
 }
 
-fn event(id: &str, is_state: bool) -> NewEvent {
+fn event(id: &str, is_state: bool, is_large: bool) -> NewEvent {
+    const TOO_LARGE: usize = 260 * 1024;
+    let large = || RawValue::from_string(format!("\"{}\"", "x".repeat(TOO_LARGE))).ok();
+    let json = is_large.then(large).flatten().unwrap_or_else(|| RawValue::NULL.to_owned());
     NewEvent {
         event_id: id.into(),
         kind: if is_state { KIND } else { "m.room.message" }.into(),
@@ -309,6 +315,6 @@ fn event(id: &str, is_state: bool) -> NewEvent {
         txn: None,
         notifies: !is_state,
         ts: 1,
-        json: RawValue::NULL.to_owned().into(),
+        json: json.into(),
     }
 }
