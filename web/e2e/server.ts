@@ -20,10 +20,15 @@ export interface TestServer {
 const ROOT = resolve(import.meta.dirname, "../..");
 const START_TIMEOUT_MS = 60_000;
 
-/** `CHATBOOK_BIN` is the server's binary; without it the one built in the workspace is taken. */
+/** The server's binary: `CHATBOOK_BIN`, or else the one built in the workspace. */
+export function binary(): string {
+  const found = process.env["CHATBOOK_BIN"] ?? ["release", "debug"].map((kind) => join(ROOT, "target", kind, "chatbook")).find(existsSync);
+  if (!found) throw new Error("no server to test: build it (cargo build --release) or set CHATBOOK_BIN");
+  return found;
+}
+
 export async function startServer(): Promise<TestServer> {
-  const binary = process.env["CHATBOOK_BIN"] ?? ["release", "debug"].map((kind) => join(ROOT, "target", kind, "chatbook")).find(existsSync);
-  if (!binary) throw new Error("no server to test: build it (cargo build --release) or set CHATBOOK_BIN");
+  const program = binary();
   const data = mkdtempSync(join(tmpdir(), "chatbook-e2e-"));
   const listen = `127.0.0.1:${await freePort()}`;
   const url = `http://${listen}`;
@@ -36,7 +41,7 @@ export async function startServer(): Promise<TestServer> {
       const args = ["serve", "--listen", listen, "--data", data, ...(existsSync(config) ? ["--config", config] : [])];
       let output = "";
       // A group of its own, so that killing it takes whatever it started along.
-      const started = spawn(binary, args, { stdio: ["ignore", "pipe", "pipe"], detached: true });
+      const started = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], detached: true });
       started.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
       started.stderr.on("data", (chunk: Buffer) => (output += chunk.toString()));
       child = started;
