@@ -10,6 +10,7 @@
 //! ```
 
 mod backing;
+pub mod chaos;
 mod client;
 mod process;
 mod program;

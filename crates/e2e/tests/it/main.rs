@@ -3,6 +3,7 @@
 mod account;
 mod admin;
 mod bad_input;
+mod chaos;
 mod cluster;
 mod cluster_dev;
 mod crash;

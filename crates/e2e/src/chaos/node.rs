@@ -1,0 +1,160 @@
+//! A node of the cluster with its own, breakable lines to the load balancer, PostgreSQL and Redis.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use services::{Error, Port, Proxy};
+use tempfile::TempDir;
+use tokio::sync::Mutex;
+
+use crate::{Client, Process};
+
+/// How long a node may be busy with stopping.
+const STOP: Duration = Duration::from_secs(20);
+
+/// A node, which may be dead at the moment.
+pub struct Node {
+    /// Which one, counted from 1.
+    pub number: usize,
+    /// Between the load balancer and the node.
+    pub front: Proxy,
+    /// Between the node and the two places where PostgreSQL can be.
+    pub postgres: [Proxy; 2],
+    /// Between the node and Redis.
+    pub redis: Proxy,
+    port: Port,
+    metrics: Port,
+    environment: Vec<(String, String)>,
+    data: Arc<TempDir>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    process: Option<Process>,
+    /// What its former processes have logged.
+    log: String,
+}
+
+impl Node {
+    /// Starts it. Its clock is wrong by so many milliseconds.
+    ///
+    /// # Errors
+    /// If it does not start.
+    pub async fn start(
+        number: usize,
+        postgres: [SocketAddr; 2],
+        redis: SocketAddr,
+        off_by_ms: i64,
+    ) -> Result<Self, String> {
+        let failed = |error: Error| error.to_string();
+        let (port, metrics) = (Port::claim().map_err(failed)?, Port::claim().map_err(failed)?);
+        let front = Proxy::start(port.addr()).await.map_err(failed)?;
+        let postgres =
+            [Proxy::start(postgres[0]).await.map_err(failed)?, Proxy::start(postgres[1]).await.map_err(failed)?];
+        let redis = Proxy::start(redis).await.map_err(failed)?;
+        let environment = [
+            (
+                "CHATBOOK_POSTGRES__URL",
+                format!("postgres://postgres@{},{}/chatbook", postgres[0].addr(), postgres[1].addr()),
+            ),
+            ("CHATBOOK_POSTGRES__CONNECTIONS", "4".to_owned()),
+            ("CHATBOOK_REDIS__URLS", format!("[\"redis://{}\"]", redis.addr())),
+            ("CHATBOOK_WEBSOCKET__DRAIN_MS", "1500".to_owned()),
+            ("CHATBOOK_METRICS__ENABLED", "true".to_owned()),
+            ("CHATBOOK_METRICS__LISTEN", metrics.addr().to_string()),
+            ("E2E_CLOCK_OFF_BY_MS", off_by_ms.to_string()),
+        ];
+        let environment = environment.map(|(name, value)| (name.to_owned(), value)).to_vec();
+        let data = Arc::new(TempDir::new().map_err(|error| error.to_string())?);
+        let state = Mutex::default();
+        let node = Self { number, front, postgres, redis, port, metrics, environment, data, state };
+        node.start_again().await?;
+        Ok(node)
+    }
+
+    /// Where it listens, past its proxy.
+    pub fn client(&self) -> Client {
+        Client::new(self.port.addr())
+    }
+
+    /// Starts it again if it does not run.
+    ///
+    /// # Errors
+    /// What it wrote, if it did not start: perhaps there is no database at the moment.
+    pub async fn start_again(&self) -> Result<(), String> {
+        let mut state = self.state.lock().await;
+        if state.process.is_none() {
+            let environment: Vec<_> = self.environment.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+            state.process = Some(Process::spawn_at(self.port.addr(), self.data.clone(), &environment).await?);
+        }
+        Ok(())
+    }
+
+    /// SIGKILL.
+    pub async fn kill(&self) {
+        let mut state = self.state.lock().await;
+        if let Some(mut process) = state.process.take() {
+            process.kill().await;
+            state.keep_log(&process);
+        }
+    }
+
+    /// SIGTERM, and waits until it has ended. Says whether it did so by itself.
+    pub async fn stop(&self) -> bool {
+        let mut state = self.state.lock().await;
+        let Some(mut process) = state.process.take() else { return true };
+        process.signal("TERM").await;
+        let ended = tokio::time::timeout(STOP, process.wait()).await.is_ok();
+        if !ended {
+            process.kill().await;
+        }
+        state.keep_log(&process);
+        ended
+    }
+
+    /// Sends a signal by name, such as `STOP` or `CONT`.
+    pub async fn signal(&self, name: &str) {
+        if let Some(process) = &self.state.lock().await.process {
+            process.signal(name).await;
+        }
+    }
+
+    /// The sum of a metric over its labels; none if the node does not answer.
+    pub async fn metric(&self, name: &str) -> Option<i64> {
+        let (status, _, body) = Client::new(self.metrics.addr()).get("/metrics").try_send().await.ok()?;
+        let text = String::from_utf8_lossy(&body).into_owned();
+        let values = text.lines().filter(|line| line.starts_with(name)).filter_map(|line| line.rsplit(' ').next());
+        (status == 200).then(|| values.filter_map(|value| value.parse::<i64>().ok()).sum())
+    }
+
+    /// Whether it wants requests.
+    pub async fn is_ready(&self) -> bool {
+        matches!(self.client().get("/_chatbook/ready").try_send().await, Ok((200, ..)))
+    }
+
+    /// Everything that its processes have logged.
+    pub async fn log(&self) -> String {
+        let state = self.state.lock().await;
+        let current = state.process.as_ref().map(Process::log).unwrap_or_default();
+        format!("{}{current}", state.log)
+    }
+
+    /// All its lines work again.
+    ///
+    /// # Errors
+    /// If the runtime of the proxies has ended.
+    pub async fn heal(&self) -> Result<(), Error> {
+        for proxy in [&self.front, &self.postgres[0], &self.postgres[1], &self.redis] {
+            proxy.heal().await?;
+            proxy.delay(Duration::ZERO).await?;
+        }
+        Ok(())
+    }
+}
+
+impl State {
+    fn keep_log(&mut self, process: &Process) {
+        self.log.push_str(&process.log());
+        self.log.push_str("--- ended ---\n");
+    }
+}

@@ -1,0 +1,111 @@
+//! What is printed of a run.
+
+use std::{collections::BTreeMap, fmt};
+
+use super::{
+    faults::is_kill,
+    history::{History, Outcome},
+};
+
+/// What became of a run.
+#[derive(Debug)]
+pub struct Report {
+    /// Its seed.
+    pub seed: u64,
+    /// How many nodes were killed.
+    pub kills: usize,
+    /// How many faults there were, kills included.
+    pub faults: usize,
+    /// How many operations.
+    pub operations: usize,
+    /// What was wrong.
+    pub violations: Vec<String>,
+    tables: String,
+}
+
+/// Operations of a kind: their number, how many were acknowledged, refused, unknown, and the times that acknowledged ones took.
+#[derive(Default)]
+struct Count {
+    done: usize,
+    refused: usize,
+    unknown: usize,
+    repeated: usize,
+    times_ms: Vec<u64>,
+}
+
+impl Report {
+    /// Of a checked run.
+    pub(super) fn new(seed: u64, history: &History, violations: Vec<String>) -> Self {
+        let kills = history.faults.iter().filter(|fault| is_kill(fault.kind)).count();
+        let (faults, operations) = (history.faults.len(), history.operations.len());
+        let tables = format!("{}\n{}\n{}", of_faults(history), of_operations(history), of_followers(history));
+        Self { seed, kills, faults, operations, violations, tables }
+    }
+}
+
+fn of_faults(history: &History) -> String {
+    let mut kinds: BTreeMap<&str, (usize, u64)> = BTreeMap::new();
+    for fault in &history.faults {
+        let kind = kinds.entry(fault.kind).or_default();
+        *kind = (kind.0 + 1, kind.1 + fault.end.ms - fault.begin.ms);
+    }
+    let mut text = format!("{:<28}{:>7}{:>12}\n", "fault", "times", "seconds");
+    for (kind, (count, ms)) in kinds {
+        text += &format!("{kind:<28}{count:>7}{:>12.1}\n", ms as f64 / 1e3);
+    }
+    text
+}
+
+fn of_operations(history: &History) -> String {
+    let mut kinds: BTreeMap<&str, Count> = BTreeMap::new();
+    for operation in &history.operations {
+        let count = kinds.entry(operation.action.kind()).or_default();
+        count.repeated += usize::from(operation.attempts > 1);
+        match operation.outcome {
+            Outcome::Done(_) => {
+                count.done += 1;
+                count.times_ms.push(operation.ended.ms - operation.invoked.ms);
+            }
+            Outcome::Refused(..) => count.refused += 1,
+            Outcome::Unknown => count.unknown += 1,
+        }
+    }
+    let mut text = format!(
+        "{:<16}{:>8}{:>9}{:>9}{:>10}{:>9}{:>9}{:>9}\n",
+        "operation", "done", "refused", "unknown", "repeated", "p50 ms", "p99 ms", "max ms"
+    );
+    for (kind, Count { done, refused, unknown, repeated, mut times_ms }) in kinds {
+        times_ms.sort_unstable();
+        let at = |part: usize| times_ms.get(times_ms.len().saturating_sub(1) * part / 100).copied().unwrap_or(0);
+        let (p50, p99, max) = (at(50), at(99), at(100));
+        text += &format!("{kind:<16}{done:>8}{refused:>9}{unknown:>9}{repeated:>10}{p50:>9}{p99:>9}{max:>9}\n");
+    }
+    text
+}
+
+fn of_followers(history: &History) -> String {
+    let batches = || history.followed.iter().flatten();
+    let socket = batches().filter(|batch| batch.socket).count();
+    let events: usize = batches().map(|batch| batch.events.len()).sum();
+    let to_device: usize = batches().map(|batch| batch.to_device.len()).sum();
+    format!(
+        "{} followers took in {events} events and {to_device} messages to devices, in {socket} frames and {} answers\n",
+        history.followed.len(),
+        batches().count() - socket
+    )
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "\n{}", self.tables)?;
+        const SHOWN: usize = 40;
+        for violation in self.violations.iter().take(SHOWN) {
+            writeln!(f, "violation (seed {}): {violation}", self.seed)?;
+        }
+        if self.violations.len() > SHOWN {
+            writeln!(f, "… and {} more", self.violations.len() - SHOWN)?;
+        }
+        let Self { kills, faults, operations, violations, .. } = self;
+        write!(f, "kills {kills}, faults {faults}, operations {operations}, violations {}", violations.len())
+    }
+}
