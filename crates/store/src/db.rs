@@ -172,7 +172,7 @@ impl Db {
 
     /// Appends to the log of the commit's shard. Durable, and told to the follower, on return.
     pub async fn commit(&self, commit: Commit) -> Result<Outcome> {
-        if commit.writes.iter().flat_map(|statement| &statement.params).any(Value::is_unstorable) {
+        if commit.is_unstorable() {
             return Err(Error::Unstorable);
         }
         match &self.inner.engine {

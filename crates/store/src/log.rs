@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
-use crate::db::Stmt;
+use crate::{db::Stmt, value::Value};
 
 /// A transaction id counts on the day it was used and on the next.
 pub(crate) const DAY_MS: i64 = 86_400_000;
@@ -146,6 +146,19 @@ pub struct Commit {
     pub mentions: Vec<Mention>,
     /// Other projections that change with it.
     pub writes: Vec<Stmt>,
+}
+
+impl Commit {
+    /// Whether one of its texts has a NUL character. JSON cannot: there it is escaped.
+    pub(crate) fn is_unstorable(&self) -> bool {
+        let events = self.room.iter().flat_map(|room| &room.events).flat_map(|event| {
+            let txn = event.txn.iter().flat_map(|(device_id, txn_id)| [device_id, txn_id]);
+            [&event.kind, &event.sender].into_iter().chain(&event.state_key).chain(txn)
+        });
+        let mentioned = self.mentions.iter().map(|mention| &mention.user_id);
+        events.chain(mentioned).any(|text| text.contains('\0'))
+            || self.writes.iter().flat_map(|statement| &statement.params).any(Value::is_unstorable)
+    }
 }
 
 /// A receipt to set, unless a later event has one already.

@@ -246,7 +246,24 @@ pub(crate) async fn a_transaction_id_counts_on_the_next_day_and_is_forgotten_aft
     assert!(matches!(again, Ok(Outcome::Duplicate { event_id }) if event_id == "$c"));
 }
 
+pub(crate) async fn a_text_with_a_nul_character_is_refused_wherever_it_would_go(store: Store) {
+    let db = store.open().await;
+    create(&db).await;
+    let mut kind = send("$kind");
+    kind.room.as_mut().unwrap().events[0].kind = "m.\0".into();
+    let mut txn = with_txn("$txn", "t");
+    txn.room.as_mut().unwrap().events[0].txn = Some(("PHONE".into(), "\0".into()));
+    for commit in [kind, txn] {
+        assert!(matches!(db.commit(commit).await, Err(Error::Unstorable)));
+    }
+    let alias = store::directory::put_alias("#\0:test", ROOM, "@alice:test", 1);
+    assert!(matches!(db.write(0, vec![alias]).await, Err(Error::Unstorable)));
+    assert!(matches!(store::directory::alias(&db, "#\0:test").await, Err(Error::Unstorable)));
+    assert_eq!(history(&db).await.len(), 1);
+}
+
 suite! {
+    a_text_with_a_nul_character_is_refused_wherever_it_would_go,
     positions_and_numbers_are_dense_under_concurrent_commits,
     a_transaction_id_yields_one_event_also_within_a_batch_and_after_a_restart,
     a_commit_decided_on_outdated_state_is_refused_and_changes_nothing,
