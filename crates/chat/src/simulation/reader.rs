@@ -101,6 +101,9 @@ impl Reader {
         }
         for (shard, records) in news.records.iter().enumerate() {
             let (after, until) = (since.shards[shard], news.until[shard]);
+            if until < after {
+                world.violation(format!("{name}: read up to {until} of shard {shard}, the client has been at {after}"));
+            }
             let got: Vec<_> = records.iter().map(|record| record.pos).collect();
             let wanted: Vec<_> = world.model.log(shard as i64, after, until).iter().map(|record| record.pos).collect();
             let is_ordered = got.is_sorted_by(|a, b| a < b) && got.iter().all(|pos| *pos > after && *pos <= until);
