@@ -1,4 +1,6 @@
-//! `cargo xtask tidy`, `endpoints`, `mutants` and `simulate`.
+//! `cargo xtask tidy`, `endpoints`, `mutants`, `simulate` and `chaos`.
+
+mod chaos;
 
 use std::{
     ffi::OsString,
@@ -23,6 +25,9 @@ fn main() -> ExitCode {
 }
 
 fn run(task: &str) -> Result<String, String> {
+    if task == "chaos" {
+        return chaos::run(std::env::args().skip(2));
+    }
     let tree = xtask::read().map_err(|error| format!("the repository cannot be read: {error}"))?;
     match task {
         "tidy" => {
@@ -35,7 +40,10 @@ fn run(task: &str) -> Result<String, String> {
             Ok(format!("wrote {}", path.display()))
         }
         "mutants" => xtask::mutants::run(&tree, &std::env::args().nth(2).unwrap_or_default()),
-        _ => Err("usage: cargo xtask tidy|endpoints|mutants [PART OF A NAME]|simulate [--seeds N] [--seed S]".into()),
+        _ => Err(format!(
+            "usage: cargo xtask tidy|endpoints|mutants [PART OF A NAME]|simulate [--seeds N] [--seed S]\nor {}",
+            chaos::USAGE
+        )),
     }
 }
 

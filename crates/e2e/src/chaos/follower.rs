@@ -1,7 +1,7 @@
 //! The follower of a device: takes in what is new, over one transport or the other, from one token to the next.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, atomic::Ordering::SeqCst},
     time::{Duration, Instant},
 };
@@ -59,8 +59,8 @@ pub struct Follower {
     pub phase: watch::Receiver<Phase>,
     /// The last token.
     pub since: Option<String>,
-    /// The last event of each room.
-    pub last: HashMap<String, String>,
+    /// The events that were taken in.
+    pub known: HashSet<String>,
 }
 
 /// Why something was not taken in: it will be asked for again.
@@ -216,9 +216,7 @@ impl Follower {
                 events.extend(crate::event_ids(&timeline["events"]).into_iter().map(|event| (room.clone(), event)));
             }
         }
-        for (room, event) in &events {
-            self.last.insert(room.clone(), event.clone());
-        }
+        self.known.extend(events.iter().map(|(_, event)| event.clone()));
         let messages = body["to_device"]["events"].as_array().into_iter().flatten();
         let batch = Batch {
             at: self.recorder.now(),
@@ -233,13 +231,13 @@ impl Follower {
         Ok(())
     }
 
-    /// The events between the last known one and a place, oldest first.
+    /// The events between a known one and a place, oldest first.
     async fn gap(&self, room: &str, from: &str) -> Result<Vec<String>, Lost> {
-        let (known, mut gap, mut from) = (self.last.get(room), Vec::new(), from.to_owned());
+        let (mut gap, mut from) = (Vec::new(), from.to_owned());
         loop {
             let page = self.page(room, &from).await?;
             for event in crate::event_ids(&page["chunk"]) {
-                if Some(&event) == known {
+                if self.known.contains(&event) {
                     gap.reverse();
                     return Ok(gap);
                 }

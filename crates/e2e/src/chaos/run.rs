@@ -1,7 +1,7 @@
 //! A run from its beginning to its end: start, load and faults, calm, ending, check.
 
 use std::{
-    collections::HashMap,
+    collections::HashSet,
     sync::{Arc, atomic::AtomicBool},
     time::{Duration, Instant},
 };
@@ -164,7 +164,7 @@ impl Parts {
                 limit: [4, 20, 100][index / 2 % 3],
                 phase: self.phase.subscribe(),
                 since: None,
-                last: HashMap::new(),
+                known: HashSet::new(),
             };
             (client, follower)
         };
