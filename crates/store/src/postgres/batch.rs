@@ -9,13 +9,13 @@ use crate::{
     command::{self, Answer, Append, Command, Failure, Fate, Key, Reply},
     db::Stmt,
     error::{Error, Result},
-    log::{Commit, NewEvent, NewReceipt, Outcome, Record, RoomPart, Shard},
+    log::{Commit, DAY_MS, NewEvent, NewReceipt, Outcome, Record, RoomPart, Shard},
     replay,
     value::{Row as StoreRow, Value},
 };
 
 const SQL: &str = "select * from commit_batch_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-    $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41)";
+    $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42)";
 
 /// Appends on a connection of its own, made when needed.
 pub(super) struct Appender {
@@ -43,10 +43,10 @@ impl Appender {
 
 impl Append for Appender {
     async fn append(&mut self, shard: Shard, batch: &[(&Command, &Key)]) -> Result<Reply, Failure> {
-        let silence = self.pool.silence();
+        let (silence, now) = (self.pool.silence(), self.pool.now());
         let attempt = async {
             let (connection, statement) = self.connect().await?;
-            run(connection, statement, shard, batch).await
+            run(connection, statement, shard, batch, now).await
         };
         let failure = match tokio::time::timeout(silence, attempt).await {
             Ok(Ok(row)) => return read(&row, batch).map_err(Failure::Refused),
@@ -73,6 +73,7 @@ impl Append for Appender {
 #[derive(Default)]
 struct Columns<'a> {
     ts: Vec<i64>,
+    day: Vec<i64>,
     user: Vec<&'a str>,
     key: Vec<&'a [u8]>,
     logged: Vec<i64>,
@@ -121,14 +122,16 @@ async fn run(
     statement: &Statement,
     shard: Shard,
     commands: &[(&Command, &Key)],
+    now: i64,
 ) -> Result<Row, tokio_postgres::Error> {
     let mut c = Columns::default();
     for (command, key) in commands {
-        c.push(command, key);
+        c.push(command, key, now);
     }
-    let params: [&(dyn ToSql + Sync); 41] = [
+    let params: [&(dyn ToSql + Sync); 42] = [
         &shard,
         &c.ts,
+        &c.day,
         &c.user,
         &c.key,
         &c.logged,
@@ -173,12 +176,14 @@ async fn run(
 }
 
 impl<'a> Columns<'a> {
-    fn push(&mut self, command: &'a Command, key: &'a Key) {
+    fn push(&mut self, command: &'a Command, key: &'a Key, now: i64) {
         let number = self.ts.len() as i64 + 1;
         let commit = command.commit();
         let part = commit.and_then(|commit| commit.room.as_ref());
         let room = part.map_or(0, |part| self.room(&part.room_id));
-        self.ts.push(commit.map_or(0, |commit| commit.ts));
+        let ts = commit.map_or(now, |commit| commit.ts);
+        self.ts.push(ts);
+        self.day.push(ts / DAY_MS);
         self.user.push(&key.user_id);
         self.key.push(&key.key);
         self.logged.push(i64::from(commit.is_some()));

@@ -9,7 +9,7 @@
 -- changes nothing. Any other failure undoes the whole batch: its commands are then tried one by one.
 create or replace function commit_batch_1(
   the_shard bigint,
-  c_ts bigint[], c_user text[], c_key bytea[], c_logged bigint[], c_room bigint[], c_version text[], c_creator text[],
+  c_ts bigint[], c_day bigint[], c_user text[], c_key bytea[], c_logged bigint[], c_room bigint[], c_version text[], c_creator text[],
   c_decided bigint[], c_changes text[], c_guards bigint[], c_events bigint[], c_writes bigint[],
   room_ids text[],
   g_type text[], g_state_key text[], g_seq bigint[],
@@ -21,13 +21,12 @@ create or replace function commit_batch_1(
   w_sql text[], w_params text[], w_expect bigint[],
   out the_epoch bigint, out heads bigint[], out c_status text[], out c_pos bigint[], out c_answer text[],
   out e_seq bigint[], out e_count bigint[], out w_rows bigint[]
-) language plpgsql as $function$
+) language plpgsql
+-- A plan is kept for as long as the connection, from when tables were small: it must go by the keys from the start.
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+as $function$
 declare
   commands constant int := cardinality(c_ts);
-  -- By command: the days since 1970 of its time, or of now if it has none.
-  c_day constant bigint[] := (
-    select array_agg(coalesce(nullif(u.ts, 0), (extract(epoch from clock_timestamp()) * 1000)::bigint) / 86400000 order by u.n)
-    from unnest(c_ts) with ordinality u(ts, n));
   new_head bigint;
   -- By room: the numbers of its newest event and newest state event, how many notify, the position of its last change.
   room_seq bigint[]; room_state_seq bigint[]; room_count bigint[]; room_pos bigint[];

@@ -51,12 +51,13 @@ pub(super) async fn run(pool: &Pool, shards: u32) -> Result<usize> {
             "postgres.shards: the store was made with {found} shards, which cannot change: set it to {found}, or leave it out"
         )));
     }
-    let nonce: String = client
-        .query_one("select substr(replace(gen_random_uuid()::text, '-', ''), 17)", &[])
-        .await
-        .and_then(|row| row.try_get(0))
-        .map_err(failed)?;
-    pool.opened(u64::from_str_radix(&nonce, 16).unwrap_or(0).to_be_bytes());
+    let row = client.query_one(
+        "select substr(replace(gen_random_uuid()::text, '-', ''), 17), (extract(epoch from clock_timestamp()) * 1000)::bigint",
+        &[],
+    );
+    let row = row.await.map_err(failed)?;
+    let (nonce, now): (String, i64) = (row.get(0), row.get(1));
+    pool.opened(u64::from_str_radix(&nonce, 16).unwrap_or(0).to_be_bytes(), now);
     recognize(client).await.map_err(failed)?;
     Ok(found)
 }

@@ -37,6 +37,8 @@ pub(super) struct Pool {
     stats: Arc<Stats>,
     /// Random, once the store is open: what this node's keys begin with.
     nonce: OnceLock<[u8; 8]>,
+    /// The database's clock at a moment, milliseconds.
+    clock: OnceLock<(Instant, i64)>,
     /// The last failure to connect that was logged: each is logged once, until a connection succeeds.
     complaint: Mutex<String>,
 }
@@ -77,6 +79,7 @@ impl Pool {
             permits: Semaphore::new(settings.connections.max(1)),
             stats,
             nonce: OnceLock::new(),
+            clock: OnceLock::new(),
             complaint: Mutex::default(),
         })
     }
@@ -161,8 +164,14 @@ impl Pool {
     }
 
     /// The store is there: from now on each connection looks whether it is still the same.
-    pub(super) fn opened(&self, nonce: [u8; 8]) {
+    pub(super) fn opened(&self, nonce: [u8; 8], now: i64) {
         self.nonce.set(nonce).ok();
+        self.clock.set((Instant::now(), now)).ok();
+    }
+
+    /// The database's clock, milliseconds, as far as this machine's can tell.
+    pub(super) fn now(&self) -> i64 {
+        self.clock.get().map_or(0, |(then, now)| now + then.elapsed().as_millis() as i64)
     }
 
     pub(super) fn nonce(&self) -> [u8; 8] {

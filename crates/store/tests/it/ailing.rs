@@ -79,7 +79,10 @@ async fn a_password_that_is_changed_under_way_stops_nothing_that_is_connected_an
     server.sql("postgres", "alter role app password 'new'").await.unwrap();
     committed(db.commit(send("$connected")).await.unwrap());
     // New connections are refused, and what needs one waits for the operator.
-    server.sql("postgres", "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'app'").await.unwrap();
+    server
+        .sql("postgres", "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'app'")
+        .await
+        .unwrap();
     let waiting = tokio::spawn({
         let db = db.clone();
         async move { db.commit(send("$waiting")).await }
