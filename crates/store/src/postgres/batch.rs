@@ -17,6 +17,11 @@ use crate::{
 const SQL: &str = "select * from commit_batch_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
     $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42)";
 
+/// What the connection is told first. A plan is kept for as long as it lives, from when the tables were small: it must go
+/// by the keys from the start, and making it anew for each batch costs more than running it.
+const PLANS: &str = "set plan_cache_mode = force_generic_plan; set enable_seqscan = off; set enable_hashjoin = off;
+    set enable_mergejoin = off";
+
 /// Appends on a connection of its own, made when needed.
 pub(super) struct Appender {
     pool: Arc<Pool>,
@@ -33,6 +38,7 @@ impl Appender {
             Some(open) => open,
             None => {
                 let mut connection = self.pool.connect().await?;
+                connection.client.batch_execute(PLANS).await?;
                 let statement = connection.prepare(SQL).await?;
                 (connection, statement)
             }

@@ -21,10 +21,7 @@ create or replace function commit_batch_1(
   w_sql text[], w_params text[], w_expect bigint[],
   out the_epoch bigint, out heads bigint[], out c_status text[], out c_pos bigint[], out c_answer text[],
   out e_seq bigint[], out e_count bigint[], out w_rows bigint[]
-) language plpgsql
--- A plan is kept for as long as the connection, from when tables were small: it must go by the keys from the start.
-set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
-as $function$
+) language plpgsql as $function$
 declare
   commands constant int := cardinality(c_ts);
   new_head bigint;
