@@ -24,10 +24,14 @@ $(NODE_MODULES): web/package-lock.json
 	cd web && npm ci --no-audit --no-fund
 	@touch $@
 
+# PostgreSQL, Redis and the load balancers are installed and started by the tests. The second run has every test over real
+# connections once more on PostgreSQL with eight shards, but for those that have databases of their own anyway.
 check-rust: web
+	scripts/test-tools
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
-	cargo test --locked --workspace
+	CHATBOOK_CHAOS_SECONDS=300 cargo test --locked --workspace
+	CHATBOOK_TEST_STORE=postgres CHATBOOK_CRASH_SEEDS=5 cargo test --locked --workspace --test outside -- --skip cluster --skip chaos --skip full_disk
 
 check-web: $(NODE_MODULES)
 	cd web && npm run lint

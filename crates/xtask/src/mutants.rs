@@ -43,7 +43,7 @@ const MUTANTS: &[Mutant] = &[
         file: "crates/chat/src/sync/follow.rs",
         from: "                self.look(&hub).await;\n            } else if hints",
         to: "            } else if hints",
-        tests: &["-p e2e --test it without_redis_everything_arrives"],
+        tests: &["-p e2e --test outside without_redis_everything_arrives"],
     },
     Mutant {
         guard: "the check for gaps in what hints bring",
@@ -78,7 +78,7 @@ const MUTANTS: &[Mutant] = &[
         file: "crates/api/src/sync/v3.rs",
         from: "            let json = body(&changes, &session, &request.filter)",
         to: "            follower.acknowledge(&session.device_id, &changes.next).await?;\n            let json = body(&changes, &session, &request.filter)",
-        tests: &["-p e2e --test it messages_come_in_order_until_acknowledged"],
+        tests: &["-p e2e --test outside messages_come_in_order_until_acknowledged"],
     },
     Mutant {
         guard: "keys before the message that needs them",
@@ -92,14 +92,14 @@ const MUTANTS: &[Mutant] = &[
         file: "crates/chat/src/rooms/send.rs",
         from: "let mut fresh = !chat.db.is_shared();",
         to: "let mut fresh = true;",
-        tests: &["-p e2e --test it who_is_acknowledged_at_one_node"],
+        tests: &["-p e2e --test outside who_is_acknowledged_at_one_node"],
     },
     Mutant {
         guard: "a token of another node is waited for",
         file: "crates/chat/src/sync/follow.rs",
         from: "        if behind {\n            self.fresh().await?;\n        }",
         to: "",
-        tests: &["-p e2e --test it cluster::", SIMULATION],
+        tests: &["-p e2e --test outside cluster::", SIMULATION],
     },
 ];
 
