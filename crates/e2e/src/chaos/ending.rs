@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::cluster::Cluster;
-use crate::{User, encode};
+use crate::{Client, User, encode};
 
 /// A row of the table `event`, in the order of its room.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -62,6 +62,8 @@ pub struct Ending {
     pub receipts: BTreeMap<(String, String), i64>,
     /// The account data: (user, room, type) and its JSON.
     pub account_data: BTreeMap<(String, String, String), Value>,
+    /// The content of each event, as the nodes give it out to members.
+    pub contents: BTreeMap<String, Value>,
     /// How many messages still wait for each device.
     pub to_device: BTreeMap<(String, String), usize>,
     /// What each node says of each room's history and state, if it is not what stands in PostgreSQL.
@@ -141,23 +143,28 @@ async fn projections(cluster: &Cluster, ending: &mut Ending) -> Result<(), Strin
 }
 
 /// Asks every node for what it says of each room to somebody who is in it, and of each person's rooms, and notes what is
-/// not as it stands in PostgreSQL.
+/// not as it stands in PostgreSQL, or not as another node says.
 pub async fn ask_nodes(cluster: &Cluster, users: &[User], ending: &mut Ending) {
     for node in &cluster.nodes {
-        let client = node.client();
+        let (client, number) = (node.client(), node.number);
         for (room, events) in &ending.rooms {
-            let Some(user) = users.iter().find(|user| {
+            let is_member = |user: &&User| {
                 ending.user_rooms.get(&(room.clone(), user.id.clone())).is_some_and(|(tie, _)| tie == "join")
-            }) else {
-                continue;
             };
-            let history = crate::event_ids(&Value::Array(client.history(user, room).await));
+            let Some(user) = users.iter().find(is_member) else { continue };
+            let history = client.history(user, room).await;
+            for event in &history {
+                let id = event["event_id"].as_str().unwrap_or_default().to_owned();
+                let content = ending.contents.entry(id.clone()).or_insert_with(|| event["content"].clone());
+                if *content != event["content"] {
+                    ending.nodes.push(format!("node {number}: {id} is {event}, at another node it has {content}"));
+                }
+            }
+            let history = crate::event_ids(&Value::Array(history));
             let expected: Vec<_> = events.iter().map(|event| event.id.clone()).collect();
             if history != expected {
-                ending.nodes.push(format!(
-                    "node {}: the history of {room} is {history:?}, in PostgreSQL {expected:?}",
-                    node.number
-                ));
+                let what = format!("the history of {room} is {history:?}, in PostgreSQL {expected:?}");
+                ending.nodes.push(format!("node {number}: {what}"));
             }
             let state = client.get(&client.room(room, "state")).by(user).ok().await;
             let state: BTreeSet<_> = crate::event_ids(&state).into_iter().collect();
@@ -166,22 +173,26 @@ pub async fn ask_nodes(cluster: &Cluster, users: &[User], ending: &mut Ending) {
             let expected: BTreeSet<_> = expected.map(|event| event.id.clone()).collect();
             if state != expected {
                 let difference: Vec<_> = state.symmetric_difference(&expected).collect();
-                ending.nodes.push(format!("node {}: the state of {room} differs in {difference:?}", node.number));
+                ending.nodes.push(format!("node {number}: the state of {room} differs in {difference:?}"));
             }
         }
-        for user in users {
-            let joined = client.get("/_matrix/client/v3/joined_rooms").by(user).ok().await;
-            let joined: BTreeSet<_> =
-                joined["joined_rooms"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-            let rows = ending.user_rooms.iter().filter(|((_, of), (tie, _))| *of == user.id && tie == "join");
-            let expected: BTreeSet<_> = rows.map(|((room, _), _)| room.as_str()).collect();
-            if joined != expected {
-                let what = format!("node {}: {} is in {joined:?}, in PostgreSQL {expected:?}", node.number, user.id);
-                ending.nodes.push(what);
-            }
-        }
+        ask_for_rooms(&client, number, users, ending).await;
     }
     ask_for_account_data(cluster, users, ending).await;
+}
+
+async fn ask_for_rooms(client: &Client, number: usize, users: &[User], ending: &mut Ending) {
+    for user in users {
+        let joined = client.get("/_matrix/client/v3/joined_rooms").by(user).ok().await;
+        let joined: BTreeSet<_> =
+            joined["joined_rooms"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let rows = ending.user_rooms.iter().filter(|((_, of), (tie, _))| *of == user.id && tie == "join");
+        let expected: BTreeSet<_> = rows.map(|((room, _), _)| room.as_str()).collect();
+        if joined != expected {
+            let what = format!("node {number}: {} is in {joined:?}, in PostgreSQL {expected:?}", user.id);
+            ending.nodes.push(what);
+        }
+    }
 }
 
 async fn ask_for_account_data(cluster: &Cluster, users: &[User], ending: &mut Ending) {

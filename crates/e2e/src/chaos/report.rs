@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use super::{
     faults::is_kill,
-    history::{History, Outcome},
+    history::{Action, History, Outcome},
 };
 
 /// What became of a run.
@@ -22,6 +22,9 @@ pub struct Report {
     pub violations: Vec<String>,
     tables: String,
 }
+
+/// How long a fault may be felt after its end, milliseconds.
+const AFTERMATH_MS: u64 = 3_000;
 
 /// Operations of a kind: their number, how many were acknowledged, refused, unknown, and the times that acknowledged ones took.
 #[derive(Default)]
@@ -43,15 +46,24 @@ impl Report {
     }
 }
 
+/// Each kind of fault: how often, how long, and the longest time from its begin to some seconds after its end in which
+/// nothing that anybody sent was acknowledged.
 fn of_faults(history: &History) -> String {
-    let mut kinds: BTreeMap<&str, (usize, u64)> = BTreeMap::new();
+    let sends = history.operations.iter().filter(|o| o.is_done() && matches!(o.action, Action::Send(_)));
+    let mut acknowledged: Vec<_> = sends.map(|operation| operation.ended.ms).collect();
+    acknowledged.sort_unstable();
+    let mut kinds: BTreeMap<&str, (usize, u64, u64)> = BTreeMap::new();
     for fault in &history.faults {
+        let (begin, end) = (fault.begin.ms, fault.end.ms + AFTERMATH_MS);
+        let within: Vec<_> = acknowledged.iter().copied().filter(|at| (begin..end).contains(at)).collect();
+        let moments = [begin].into_iter().chain(within);
+        let silence = moments.clone().zip(moments.skip(1)).map(|(a, b)| b - a).max().unwrap_or(end - begin);
         let kind = kinds.entry(fault.kind).or_default();
-        *kind = (kind.0 + 1, kind.1 + fault.end.ms - fault.begin.ms);
+        *kind = (kind.0 + 1, kind.1 + fault.end.ms - begin, kind.2.max(silence));
     }
-    let mut text = format!("{:<28}{:>7}{:>12}\n", "fault", "times", "seconds");
-    for (kind, (count, ms)) in kinds {
-        text += &format!("{kind:<28}{count:>7}{:>12.1}\n", ms as f64 / 1e3);
+    let mut text = format!("{:<28}{:>7}{:>12}{:>21}\n", "fault", "times", "seconds", "longest silence, ms");
+    for (kind, (count, ms, silence)) in kinds {
+        text += &format!("{kind:<28}{count:>7}{:>12.1}{silence:>21}\n", ms as f64 / 1e3);
     }
     text
 }

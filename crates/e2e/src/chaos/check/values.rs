@@ -1,6 +1,9 @@
-//! Values that replace each other: what was acknowledged last stands at the end, and receipts never go back.
+//! Values that replace each other: what was acknowledged last stands at the end, receipts never go back, and of an event
+//! that was redacted nothing is left, at no node.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+
+use serde_json::json;
 
 use super::Index;
 use crate::chaos::history::{Action, Operation};
@@ -34,10 +37,35 @@ pub(super) fn check(index: &Index<'_>, violations: &mut Vec<String>) {
             violations.push(format!("{key} of {user} in {room:?} is {stands:?} at the end, the last was {last:?}"));
         }
     }
+    contents(index, violations);
     for ((room, user), seq) in read {
         let stands = index.ending.receipts.get(&(room.to_owned(), user.to_owned())).copied();
         if stands.is_none_or(|stands| stands < seq) {
             violations.push(format!("the receipt of {user} in {room} is at {stands:?}, though {seq} was acknowledged"));
+        }
+    }
+}
+
+/// A message says what was sent, unless somebody has redacted it.
+fn contents(index: &Index<'_>, violations: &mut Vec<String>) {
+    let operations = &index.history.operations;
+    let redactions = operations.iter().filter_map(|operation| match &operation.action {
+        Action::Redact(event, _) if operation.may_be_done() => Some((event.as_str(), operation)),
+        _ => None,
+    });
+    let mut doubtful: HashSet<&str> = HashSet::new();
+    for (event, redaction) in redactions {
+        doubtful.insert(event);
+        let left = index.ending.contents.get(event).filter(|content| **content != json!({}));
+        if let Some(left) = left.filter(|_| redaction.is_done()) {
+            violations.push(format!("{left} is left of {event} after {redaction:?}"));
+        }
+    }
+    for operation in operations {
+        let (Action::Send(text), Some(event)) = (&operation.action, operation.made()) else { continue };
+        let content = index.ending.contents.get(event).filter(|content| content["body"] != **text);
+        if let Some(content) = content.filter(|_| !doubtful.contains(event)) {
+            violations.push(format!("{event} says {content}, not what was sent: {operation:?}"));
         }
     }
 }
@@ -82,6 +110,23 @@ mod tests {
         let key = ("ann".to_owned(), ROOM.to_owned(), "m.tag".to_owned());
         example.ending.account_data.insert(key, json!({ "tags": { "u.x": { "n": 1 } } }));
         assert_eq!(example.violations(super::check), "");
+    }
+
+    #[test]
+    fn content_that_is_left_of_a_redacted_event_or_is_another_is_found() {
+        let mut example = Example::new();
+        example.says("ann", "a");
+        let says = |content| {
+            let mut example = example.clone();
+            example.ending.contents.insert("$3".into(), content);
+            let before = example.violations(super::check);
+            example.does("ann", Action::Redact("$3".into(), "r".into()));
+            (before, example.violations(super::check))
+        };
+        let (before, after) = says(json!({ "body": "a" }));
+        assert!(before.is_empty() && after.contains("is left of $3"), "{before} {after}");
+        let (before, after) = says(json!({}));
+        assert!(before.contains("not what was sent") && after.is_empty(), "{before} {after}");
     }
 
     #[test]
