@@ -11,6 +11,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use store::{log::Event, to_device, user_rooms::changed_since};
 
 use super::{
+    follow::FRESH_TIMEOUT,
     position::{Stamp, Token},
     room_changes::{self, JoinedRoom, LeftRoom, Span},
     user::{HotUser, Tie},
@@ -85,10 +86,18 @@ struct Snapshot {
 /// What is new to the device since its token. Does not wait.
 pub async fn changes(chat: &Chat, user: &HotUser, request: &Request) -> Result<Changes> {
     let since = request.since.as_ref();
-    let until = reached(chat, user, since).await?;
     // A stamp counts only for the instance that gave it out; otherwise everything that is in no log is told again.
     let clock = since.map(|since| since.stamp).filter(|stamp| stamp.generation == user.generation).map(|s| s.clock);
-    let snapshot = candidates(chat, user, since, clock, &until, request.full_state).await?;
+    let (until, snapshot) = loop {
+        let until = reached(chat, user, since).await?;
+        let snapshot = candidates(chat, user, since, clock, &until, request.full_state).await?;
+        // Who is seen to have left at a later moment than the answer speaks of was a member till then, and has to be told
+        // what was sent till then: so the answer speaks of that later moment.
+        match ahead(chat, &snapshot, &until) {
+            None => break (until, snapshot),
+            Some((shard, pos)) => known(chat, shard, pos).await?,
+        }
+    };
     let mut answer = Changes {
         next: Token { shards: until.clone(), to_device: 0, stamp: snapshot.stamp },
         joined: Vec::new(),
@@ -128,6 +137,19 @@ async fn reached(chat: &Chat, user: &HotUser, since: Option<&Token>) -> Result<V
         return Err(Error::Store(store::Error::Unavailable));
     }
     chat.freshness.reached(since.map(|since| since.shards.as_slice()), chat.user_shard(&user.id)).await
+}
+
+/// A room's shard and the position where the user's membership began there, if the answer does not reach so far.
+fn ahead(chat: &Chat, snapshot: &Snapshot, until: &[i64]) -> Option<(i64, i64)> {
+    let mut begun = snapshot.rooms.iter().map(|(room_id, tie)| (chat.room_shard(room_id), tie.pos));
+    begun.find(|(shard, pos)| *pos > position(until, *shard))
+}
+
+/// Completes when this node knows the log so far. It does in a moment: a record reaches users before the cursor passes it,
+/// and a user is read from the store as it is.
+async fn known(chat: &Chat, shard: i64, pos: i64) -> Result<()> {
+    let unavailable = |_| Error::Store(store::Error::Unavailable);
+    tokio::time::timeout(FRESH_TIMEOUT, chat.hub.reached(shard, pos)).await.map_err(unavailable)
 }
 
 fn position(shards: &[i64], shard: i64) -> i64 {
@@ -194,10 +216,6 @@ async fn room(
     let until = position(until, shard);
     let since = request.since.as_ref().map(|since| position(&since.shards, shard));
     let begun = since.is_none_or(|since| tie.pos > since);
-    // The membership began after the moment that this answer speaks of: the next one has it.
-    if tie.pos > until {
-        return Ok(());
-    }
     let left = matches!(tie.membership, "leave" | "ban");
     if left && (!begun || (since.is_none() && !filter.room.include_leave)) {
         return Ok(());
@@ -412,3 +430,7 @@ impl Follower {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "changes_tests.rs"]
+mod tests;
