@@ -123,6 +123,9 @@ pub struct RoomPart {
     pub guards: Vec<Guard>,
     /// The number of the newest event that the decision knew. The guards hold unasked if no state is newer.
     pub decided_at: i64,
+    /// The shard's epoch when the decision was made; 0 where that is of no account. In another one the guards count for
+    /// nothing: their numbers may be those of events that are gone.
+    pub epoch: i64,
     /// The events, in order.
     pub events: Vec<NewEvent>,
 }

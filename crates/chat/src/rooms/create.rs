@@ -105,7 +105,7 @@ pub async fn create(chat: &Chat, session: &Session, new: NewRoom) -> Result<Arc<
     let id = chat.env.ordered_id();
     let by_hash = rules.authorization.room_create_event_id_as_room_id;
     let room_id: Arc<str> = if by_hash { format!("!{id}") } else { format!("!{id}:{}", chat.server_name) }.into();
-    let room = Room::new(room_id.clone(), chat.room_shard(&room_id), version.clone(), rules);
+    let room = Room::new(room_id.clone(), (chat.room_shard(&room_id), 0), version.clone(), rules);
     let drafts = drafts(chat, &session.user_id, &version, &room, &new, alias.as_deref()).await?;
     let mut commit = stage(chat, &room, &session.user_id, drafts, by_hash.then(|| format!("${id}")))?;
     if let Some(part) = &mut commit.room {

@@ -77,13 +77,13 @@ async fn load(chat: &Chat, room_id: &Arc<str>) -> Result<Option<Arc<Room>>> {
     let shard = chat.room_shard(room_id);
     loop {
         // What is committed from here on reaches the room through the tail's window, below.
-        let cursor = chat.hub.cursor(shard);
+        let (epoch, cursor) = (chat.hub.epoch(shard), chat.hub.cursor(shard));
         let Some(row) = rooms::get(&chat.db, shard, room_id).await? else { return Ok(None) };
         let version = RoomVersionId::try_from(row.version.as_str()).ok();
         let (version, rules) = version
             .and_then(|version| version.rules().map(|rules| (version, rules)))
             .ok_or_else(|| Error::Store(store::Error::Refused(format!("room version {} is not known", row.version))))?;
-        let room = Room::new(room_id.clone(), shard, version, rules);
+        let room = Room::new(room_id.clone(), (shard, epoch), version, rules);
         fill(chat, &room).await?;
         room.touch(chat.env.now());
         let room = Arc::new(room);

@@ -31,6 +31,8 @@ pub struct Room {
     pub id: Arc<str>,
     /// The shard it lives in.
     pub shard: Shard,
+    /// The shard's epoch in which it was loaded.
+    pub(crate) epoch: i64,
     /// Its version.
     pub version: RoomVersionId,
     /// What the version means.
@@ -79,7 +81,12 @@ pub(crate) struct Inner {
 }
 
 impl Room {
-    pub(crate) fn new(id: Arc<str>, shard: Shard, version: RoomVersionId, rules: RoomVersionRules) -> Self {
+    pub(crate) fn new(
+        id: Arc<str>,
+        (shard, epoch): (Shard, i64),
+        version: RoomVersionId,
+        rules: RoomVersionRules,
+    ) -> Self {
         let inner = Inner {
             seq: 0,
             count: 0,
@@ -97,7 +104,7 @@ impl Room {
             typing: HashMap::new(),
         };
         let (inner, used_ts) = (RwLock::new(inner), AtomicI64::new(0));
-        Self { id, shard, version, rules, inner, turn: Arc::default(), used_ts }
+        Self { id, shard, epoch, version, rules, inner, turn: Arc::default(), used_ts }
     }
 
     /// The current state event under a key.

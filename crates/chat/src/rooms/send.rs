@@ -292,7 +292,14 @@ pub(crate) fn prepare(
         commit.writes.push(events::unredacted(room.shard, &room.id, replaced.seq, replaced.json.get()));
     }
     let events = vec![event];
-    commit.room = Some(RoomPart { room_id: room.id.clone(), create: None, guards, decided_at: inner.seq, events });
+    commit.room = Some(RoomPart {
+        room_id: room.id.clone(),
+        create: None,
+        guards,
+        decided_at: inner.seq,
+        epoch: room.epoch,
+        events,
+    });
     Ok(commit)
 }
 

@@ -53,8 +53,8 @@ pub(super) struct Memory {
     pub(super) commits: Vec<(Shard, i64)>,
     /// The events that were sent under each transaction id, and what each answer said.
     pub(super) txns: BTreeMap<String, Txn>,
-    /// What an event was decided on, and in which epoch.
-    pub(super) guards: BTreeMap<Arc<str>, (i64, Guard)>,
+    /// What an event was decided on.
+    pub(super) guards: BTreeMap<Arc<str>, Guard>,
     /// What was sent to a user, and where it stands in the user's log, before an event.
     pub(super) before: BTreeMap<Arc<str>, (usize, i64)>,
     /// Events that were refused.

@@ -173,7 +173,7 @@ impl Writer {
         let decided_at = events().map(|event| event.seq).next_back().unwrap_or(0);
         let mut memory = world.memory.lock();
         if wish.guarded {
-            memory.guards.insert(id.into(), (node.hub.epoch(shard), guard.clone()));
+            memory.guards.insert(id.into(), guard.clone());
         }
         if let Some(after) = wish.after {
             memory.before.insert(id.into(), after);
@@ -190,6 +190,7 @@ impl Writer {
                 create: None,
                 guards: wish.guarded.then_some(guard).into_iter().collect(),
                 decided_at,
+                epoch: node.hub.epoch(shard),
                 events: vec![event(id, wish.is_state, wish.is_large)],
             }),
             writes: wish

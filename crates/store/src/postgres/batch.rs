@@ -15,7 +15,7 @@ use crate::{
 };
 
 const SQL: &str = "select * from commit_batch_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-    $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42)";
+    $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43)";
 
 /// What the connection is told first. A plan is kept for as long as it lives, from when the tables were small: it must go
 /// by the keys from the start, and making it anew for each batch costs more than running it.
@@ -87,6 +87,7 @@ struct Columns<'a> {
     version: Vec<Option<&'a str>>,
     creator: Vec<Option<&'a str>>,
     decided: Vec<i64>,
+    epoch: Vec<i64>,
     changes: Vec<Option<String>>,
     guards: Vec<i64>,
     events: Vec<i64>,
@@ -134,7 +135,7 @@ async fn run(
     for (command, key) in commands {
         c.push(command, key, now);
     }
-    let params: [&(dyn ToSql + Sync); 42] = [
+    let params: [&(dyn ToSql + Sync); 43] = [
         &shard,
         &c.ts,
         &c.day,
@@ -145,6 +146,7 @@ async fn run(
         &c.version,
         &c.creator,
         &c.decided,
+        &c.epoch,
         &c.changes,
         &c.guards,
         &c.events,
@@ -198,6 +200,7 @@ impl<'a> Columns<'a> {
         self.version.push(create.map(|(version, _)| version.as_str()));
         self.creator.push(create.map(|(_, creator)| creator.as_str()));
         self.decided.push(part.map_or(0, |part| part.decided_at));
+        self.epoch.push(part.map_or(0, |part| part.epoch));
         let changes = commit.map(|commit| &commit.changes).filter(|changes| !changes.is_empty());
         self.changes.push(changes.and_then(|changes| serde_json::to_string(changes).ok()));
         self.guards.push(part.map_or(0, |part| part.guards.len() as i64));

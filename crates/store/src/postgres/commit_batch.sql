@@ -10,7 +10,7 @@
 create or replace function commit_batch_1(
   the_shard bigint,
   c_ts bigint[], c_day bigint[], c_user text[], c_key bytea[], c_logged bigint[], c_room bigint[], c_version text[], c_creator text[],
-  c_decided bigint[], c_changes text[], c_guards bigint[], c_events bigint[], c_writes bigint[],
+  c_decided bigint[], c_epoch bigint[], c_changes text[], c_guards bigint[], c_events bigint[], c_writes bigint[],
   room_ids text[],
   g_type text[], g_state_key text[], g_seq bigint[],
   e_id text[], e_type text[], e_state_key text[], e_sender text[], e_device text[], e_txn text[], e_notifies bigint[],
@@ -63,6 +63,8 @@ begin
     this_room := c_room[command];
     if c_status[command] = 'new' and this_room > 0 and room_seq[this_room] is null and c_version[command] is null then
       c_status[command] := 'no room';
+    elsif c_status[command] = 'new' and c_guards[command] > 0 and c_epoch[command] not in (0, the_epoch) then
+      c_status[command] := 'stale';
     elsif c_status[command] = 'new' and c_guards[command] > 0 and room_state_seq[this_room] > c_decided[command] then
       select count(*) > 0 into outdated
         from unnest(g_type[guards + 1 : guards + c_guards[command]], g_state_key[guards + 1 : guards + c_guards[command]],

@@ -124,7 +124,8 @@ impl Tables {
                 None if part.create.is_some() => Room::default(),
                 None => return Ok(Fate::Refused(Error::NoRoom)),
             };
-            if room.is_newer(part) {
+            let other_epoch = !part.guards.is_empty() && part.epoch != 0 && part.epoch != self.epoch;
+            if other_epoch || room.is_newer(part) {
                 return Ok(Fate::Refused(Error::Stale));
             }
             self.write(&commit.writes, delta)?;

@@ -162,3 +162,21 @@ async fn a_store_of_a_newer_version_is_refused_unless_it_says_that_this_one_may_
     let why = open(&server.url("app"), 1).await.err().unwrap().to_string();
     assert!(why.contains("schema version 99") && why.contains("newer"), "{why}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_decided_in_another_epoch_is_stale_whatever_its_numbers_say() {
+    let db = open(&database().await, 1).await.unwrap();
+    create(&db).await;
+    let decided = |id: &str, epoch: i64| {
+        let mut commit = send(id);
+        let part = commit.room.as_mut().unwrap();
+        part.guards = vec![store::log::Guard { kind: "m.room.topic".into(), state_key: "".into(), seq: 1 }];
+        (part.decided_at, part.epoch) = (1, epoch);
+        db.commit(commit)
+    };
+    committed(decided("$before", 1).await.unwrap());
+    db.bump_epoch().await.unwrap();
+    assert!(matches!(decided("$late", 1).await, Err(Error::Stale)));
+    committed(decided("$after", 2).await.unwrap());
+    assert_eq!(history(&db).await.len(), 3);
+}
