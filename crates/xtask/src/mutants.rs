@@ -34,8 +34,8 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         guard: "a fresh snapshot under the lock",
         file: "crates/store/src/postgres/commit_batch.sql",
-        from: "begin\n  perform 1 from shard where shard.shard = the_shard for update;",
-        to: "begin\n  select s.head, s.epoch into new_head, the_epoch from shard s where s.shard = the_shard;\n  perform 1 from shard where shard.shard = the_shard for update;\n  if false then select s.head into new_head from shard s; end if;",
+        from: "begin\n  perform 1 from shard where shard.shard = the_shard for update;\n  if not found then\n    raise exception 'there is no shard %', the_shard;\n  end if;\n  -- Each statement from here on has a snapshot of its own, taken under the lock.\n  select s.head, s.epoch into new_head, the_epoch from shard s where s.shard = the_shard;\n",
+        to: "begin\n  select s.head, s.epoch into new_head, the_epoch from shard s where s.shard = the_shard;\n  perform 1 from shard where shard.shard = the_shard for update;\n  if not found then\n    raise exception 'there is no shard %', the_shard;\n  end if;\n  -- Each statement from here on has a snapshot of its own, taken under the lock.\n",
         tests: &[NODES_AT_ONCE],
     },
     Mutant {
