@@ -18,13 +18,18 @@ async fn nodes_that_commit_at_once_leave_no_gap_and_no_double() {
     let url = database().await;
     let nodes = [open(&url, 1).await.unwrap(), open(&url, 1).await.unwrap(), open(&url, 1).await.unwrap()];
     create(&nodes[0]).await;
-    let sends = (0..600).map(|n| {
-        let db = nodes[n % 3].clone();
-        // Each transaction id is used at two nodes.
-        tokio::spawn(async move { db.commit(with_txn(&format!("$m{n}"), &format!("t{}", n / 2))).await.unwrap() })
+    // One after the other, so that there are many batches. Each transaction id is used at two nodes.
+    let senders = (0..6).map(|sender| {
+        let db = nodes[sender % 3].clone();
+        tokio::spawn(async move {
+            for n in 0..100 {
+                let (id, txn) = (format!("$m{sender}.{n}"), format!("t{}.{n}", sender / 2));
+                db.commit(with_txn(&id, &txn)).await.unwrap();
+            }
+        })
     });
-    for send in sends.collect::<Vec<_>>() {
-        send.await.unwrap();
+    for sender in senders.collect::<Vec<_>>() {
+        sender.await.unwrap();
     }
     let history = history(&nodes[1]).await;
     assert_eq!(history.len(), 301);
