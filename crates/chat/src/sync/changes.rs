@@ -2,17 +2,14 @@
 //!
 //! Rooms are read first and to-device messages last, so that keys sent before a message arrive with it or before it.
 
-use std::{
-    collections::HashSet,
-    sync::{Arc, atomic::Ordering},
-};
+use std::sync::{Arc, atomic::Ordering};
 
 use serde_json::value::{RawValue, to_raw_value};
-use store::{log::Event, to_device, user_rooms::changed_since};
+use store::{log::Event, to_device};
 
 use super::{
-    follow::FRESH_TIMEOUT,
-    position::{Stamp, Token},
+    moment::{Moment, Snapshot, moment, position},
+    position::Token,
     room_changes::{self, JoinedRoom, LeftRoom, Span},
     user::{HotUser, Tie},
 };
@@ -58,7 +55,7 @@ pub struct Changes {
     pub presence: Vec<PresenceEvent>,
     /// Messages for the device, oldest first.
     pub to_device: Vec<Arc<RawValue>>,
-    /// Whether more messages for the device are waiting.
+    /// Whether there is more to be told than fits into one answer.
     pub more: bool,
 }
 
@@ -75,29 +72,12 @@ impl Changes {
     }
 }
 
-/// The parts of a user's state that an answer is made from, taken at one moment.
-struct Snapshot {
-    stamp: Stamp,
-    rooms: Vec<(Arc<str>, Tie)>,
-    typing: HashSet<Arc<str>>,
-    presence: HashSet<Arc<str>>,
-}
-
 /// What is new to the device since its token. Does not wait.
 pub async fn changes(chat: &Chat, user: &HotUser, request: &Request) -> Result<Changes> {
     let since = request.since.as_ref();
     // A stamp counts only for the instance that gave it out; otherwise everything that is in no log is told again.
     let clock = since.map(|since| since.stamp).filter(|stamp| stamp.generation == user.generation).map(|s| s.clock);
-    let (until, snapshot) = loop {
-        let until = reached(chat, user, since).await?;
-        let snapshot = candidates(chat, user, since, clock, &until, request.full_state).await?;
-        // Who is seen to have left at a later moment than the answer speaks of was a member till then, and has to be told
-        // what was sent till then: so the answer speaks of that later moment.
-        match ahead(chat, &snapshot, &until) {
-            None => break (until, snapshot),
-            Some((shard, pos)) => known(chat, shard, pos).await?,
-        }
-    };
+    let Moment { until, snapshot, more } = moment(chat, user, request, clock).await?;
     let mut answer = Changes {
         next: Token { shards: until.clone(), to_device: 0, stamp: snapshot.stamp },
         joined: Vec::new(),
@@ -107,7 +87,7 @@ pub async fn changes(chat: &Chat, user: &HotUser, request: &Request) -> Result<C
         account_data: Vec::new(),
         presence: Vec::new(),
         to_device: Vec::new(),
-        more: false,
+        more,
     };
     // A position never goes back, even if a client brings one from before a restart that this node has yet to reach.
     if let Some(since) = since {
@@ -126,77 +106,6 @@ pub async fn changes(chat: &Chat, user: &HotUser, request: &Request) -> Result<C
     answer.presence = presence_events(chat, user, &snapshot, clock, request).await?;
     to_device(chat, user, request, &mut answer).await?;
     Ok(answer)
-}
-
-/// How far the answer goes: see [`Freshness::reached`](super::follow::Freshness::reached).
-async fn reached(chat: &Chat, user: &HotUser, since: Option<&Token>) -> Result<Vec<i64>> {
-    if since.is_some_and(|since| since.shards.len() != chat.db.shards()) {
-        return Err(Error::invalid("`since` is not a token of this server: sync without it."));
-    }
-    if user.inner.lock().retired {
-        return Err(Error::Store(store::Error::Unavailable));
-    }
-    chat.freshness.reached(since.map(|since| since.shards.as_slice()), chat.user_shard(&user.id)).await
-}
-
-/// A room's shard and the position where the user's membership began there, if the answer does not reach so far.
-fn ahead(chat: &Chat, snapshot: &Snapshot, until: &[i64]) -> Option<(i64, i64)> {
-    let mut begun = snapshot.rooms.iter().map(|(room_id, tie)| (chat.room_shard(room_id), tie.pos));
-    begun.find(|(shard, pos)| *pos > position(until, *shard))
-}
-
-/// Completes when this node knows the log so far. It does in a moment: a record reaches users before the cursor passes it,
-/// and a user is read from the store as it is.
-async fn known(chat: &Chat, shard: i64, pos: i64) -> Result<()> {
-    let unavailable = |_| Error::Store(store::Error::Unavailable);
-    tokio::time::timeout(FRESH_TIMEOUT, chat.hub.reached(shard, pos)).await.map_err(unavailable)
-}
-
-fn position(shards: &[i64], shard: i64) -> i64 {
-    shards.get(shard as usize).copied().unwrap_or(0)
-}
-
-/// The rooms that can have news, and the user's stamp before they are looked at.
-async fn candidates(
-    chat: &Chat,
-    user: &HotUser,
-    since: Option<&Token>,
-    clock: Option<u64>,
-    until: &[i64],
-    full_state: bool,
-) -> Result<Snapshot> {
-    let (mut snapshot, touched) = {
-        let inner = user.inner.lock();
-        let stamp = Stamp { generation: user.generation, clock: inner.settled(until) };
-        let touched = clock.filter(|_| !full_state).and_then(|clock| inner.touched_since(clock));
-        let all = || inner.rooms.iter().map(|(room, tie)| (room.clone(), tie.clone())).collect::<Vec<_>>();
-        let rooms = match (&touched, since) {
-            (Some(touched), _) => {
-                touched.iter().filter_map(|room| inner.rooms.get(room).map(|tie| (room.clone(), tie.clone()))).collect()
-            }
-            (None, _) => all(),
-        };
-        let (typing, presence) = (inner.typing.since(clock), inner.presence.since(clock));
-        let snapshot = Snapshot { stamp, rooms, typing, presence };
-        (snapshot, touched.is_some())
-    };
-    let Some(since) = since.filter(|_| !touched && !full_state) else { return Ok(snapshot) };
-    let mut changed = Vec::new();
-    for shard in 0..until.len() as i64 {
-        let pos = position(&since.shards, shard);
-        let rooms = snapshot.rooms.iter().map(|(room, _)| room).filter(|room| chat.room_shard(room) == shard);
-        match chat.hub.changed_since(shard, pos, rooms) {
-            Some(rooms) => changed.extend(rooms),
-            None => changed.extend(changed_since(&chat.db, (chat.user_shard(&user.id), &user.id), shard, pos).await?),
-        }
-    }
-    let changed: HashSet<Arc<str>> = changed.into_iter().collect();
-    let pos = position(&since.shards, chat.user_shard(&user.id));
-    let room_data = user.inner.lock().rooms_with_data_since(pos);
-    snapshot
-        .rooms
-        .retain(|(room, _)| changed.contains(room) || room_data.contains(room) || snapshot.typing.contains(room));
-    Ok(snapshot)
 }
 
 async fn room(
@@ -349,8 +258,9 @@ async fn to_device(chat: &Chat, user: &HotUser, request: &Request, answer: &mut 
         None => messages.len(),
     };
     let last = messages.get(cut.wrapping_sub(1)).map_or(seen, |message| message.pos);
-    answer.more = cut < messages.len();
-    answer.next.to_device = if answer.more { last } else { last.max(newest) };
+    let all = cut == messages.len();
+    answer.more |= !all;
+    answer.next.to_device = if all { last.max(newest) } else { last };
     answer.to_device = messages.into_iter().take(cut).map(|message| message.json).collect();
     Ok(())
 }

@@ -1,7 +1,5 @@
 //! What an answer has when a record is just being taken in.
 
-use std::time::Duration;
-
 use serde_json::json;
 use store::Db;
 
@@ -9,6 +7,7 @@ use super::*;
 use crate::{
     Env, Parts, accounts,
     rooms::{create, membership, send},
+    sync::position::Stamp,
 };
 
 async fn somebody(chat: &Chat) -> Arc<Session> {
@@ -18,32 +17,96 @@ async fn somebody(chat: &Chat) -> Arc<Session> {
     sessions::authenticate(chat, &signed_in.unwrap().tokens.access_token).await.unwrap()
 }
 
-/// A record reaches a user in memory before the cursor passes it. An answer that is made in between saw that the user had
-/// left, and left out what the user was sent before.
+/// Somebody who has made a room, knows everything up to here, and is told something more in the room.
+struct Told {
+    chat: Arc<Chat>,
+    session: Arc<Session>,
+    room: Arc<str>,
+    since: Token,
+    _dir: tempfile::TempDir,
+}
+
+impl Told {
+    async fn something() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let chat = Chat::open(Parts::for_tests(Db::open_sqlite(dir.path()).unwrap(), Env::system())).await.unwrap();
+        let session = somebody(&chat).await;
+        let room = create::create(&chat, &session, serde_json::from_value(json!({})).unwrap()).await.unwrap();
+        let since = Token { shards: vec![chat.hub.cursor(0)], to_device: 0, stamp: Stamp::default() };
+        let content = RawValue::from_string(r#"{"msgtype":"m.text","body":"a"}"#.into()).unwrap();
+        send::message(&chat, &session, &room, "m.room.message", "1", content).await.unwrap();
+        Self { chat, session, room, since, _dir: dir }
+    }
+
+    async fn leave(&self) {
+        membership::leave(&self.chat, &self.session.user_id, &self.room, None).await.unwrap();
+    }
+
+    async fn changes(&mut self) -> Changes {
+        let since = Some(self.since.clone());
+        let request = Request { session: self.session.clone(), since, filter: Arc::default(), full_state: false };
+        let user = self.chat.known_user(self.session.user_id.as_str()).await.unwrap();
+        let changes = changes(&self.chat, &user, &request).await.unwrap();
+        self.since = changes.next.clone();
+        changes
+    }
+}
+
+fn kinds<'a>(events: impl Iterator<Item = &'a Vec<Arc<Event>>>) -> Vec<&'a str> {
+    events.flatten().map(|event| &*event.kind).collect()
+}
+
+fn left(changes: &Changes) -> Vec<&str> {
+    kinds(changes.left.iter().map(|(_, left)| &left.timeline.events))
+}
+
+fn joined(changes: &Changes) -> Vec<&str> {
+    kinds(changes.joined.iter().map(|(_, joined)| &joined.timeline.events))
+}
+
+/// A record reaches a user in memory before the cursor passes it. An answer that is made in between sees that the user has
+/// left, and speaks of a moment when the user was there.
 #[tokio::test]
 async fn who_has_just_left_is_told_what_was_sent_before_the_leave() {
-    let dir = tempfile::tempdir().unwrap();
-    let chat = Chat::open(Parts::for_tests(Db::open_sqlite(dir.path()).unwrap(), Env::system())).await.unwrap();
-    let session = somebody(&chat).await;
-    let room = create::create(&chat, &session, serde_json::from_value(json!({})).unwrap()).await.unwrap();
-    let user = chat.known_user(session.user_id.as_str()).await.unwrap();
-    let request = |since| Request { session: session.clone(), since, filter: Arc::default(), full_state: false };
-    let first = changes(&chat, &user, &request(None)).await.unwrap();
-    let content = RawValue::from_string(r#"{"msgtype":"m.text","body":"a"}"#.into()).unwrap();
-    let sent = send::message(&chat, &session, &room, "m.room.message", "1", content).await.unwrap();
+    let mut told = Told::something().await;
+    let leaving = told.chat.hub.cursor(0) + 1;
+    {
+        let user = told.chat.known_user(told.session.user_id.as_str()).await.unwrap();
+        user.inner.lock().rooms.insert(told.room.clone(), Tie { membership: "leave", pos: leaving, forgotten: false });
+    }
+    let changes = told.changes().await;
+    assert_eq!((joined(&changes), left(&changes)), (vec!["m.room.message"], vec![]));
+    told.leave().await;
+    assert_eq!(told.chat.hub.cursor(0), leaving);
+    assert_eq!(left(&told.changes().await), ["m.room.member"]);
+}
 
-    let shard = chat.room_shard(&room);
-    let leaving = chat.hub.cursor(shard) + 1;
-    user.inner.lock().rooms.insert(room.clone(), Tie { membership: "leave", pos: leaving, forgotten: false });
-    let leave = async {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        membership::leave(&chat, &session.user_id, &room, None).await.unwrap();
-        assert_eq!(chat.hub.cursor(shard), leaving);
+#[tokio::test]
+async fn who_was_invited_again_is_told_first_what_was_sent_before_the_leave() {
+    let mut told = Told::something().await;
+    told.leave().await;
+    invite(&told).await;
+    let changes = told.changes().await;
+    assert_eq!(left(&changes), ["m.room.message", "m.room.member"]);
+    assert!(changes.invited.is_empty() && changes.more);
+    let changes = told.changes().await;
+    assert_eq!((left(&changes), changes.invited.len(), changes.more), (vec![], 1, false));
+    assert!(told.changes().await.is_empty());
+}
+
+/// As somebody else who may would do it.
+async fn invite(told: &Told) {
+    let Told { chat, session, room, .. } = told;
+    let room = chat.room(room).await.unwrap().unwrap();
+    let content = RawValue::from_string(r#"{"membership":"invite"}"#.into()).unwrap();
+    let draft = send::Draft {
+        kind: "m.room.member".into(),
+        state_key: Some(session.user_id.as_str().into()),
+        content,
+        txn: None,
+        redacts: None,
+        only_from: &[],
     };
-    let request = request(Some(first.next));
-    let (answer, ()) = tokio::join!(changes(&chat, &user, &request), leave);
-    let answer = answer.unwrap();
-    let told: Vec<_> = answer.left.iter().flat_map(|(_, left)| &left.timeline.events).map(|e| &*e.kind).collect();
-    assert_eq!(told, ["m.room.message", "m.room.member"], "{sent} is told, and the leave");
-    assert_eq!(answer.next.shards, [leaving]);
+    let commit = send::prepare(chat, &room, &room.inner.read(), &session.user_id, &draft, Vec::new()).unwrap();
+    chat.commit(commit).await.unwrap();
 }

@@ -29,7 +29,7 @@ const PATIENCE: Duration = Duration::from_millis(3);
 /// Positions read from the log at once.
 const PAGE: i64 = 1_000;
 /// How long a request waits for this node to know what others have committed.
-pub(super) const FRESH_TIMEOUT: Duration = Duration::from_secs(5);
+const FRESH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Keeps a hub up with the logs of its store.
 pub(crate) struct Follow {

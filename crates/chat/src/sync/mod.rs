@@ -3,6 +3,8 @@
 pub mod changes;
 pub(crate) mod follow;
 pub(crate) mod hub;
+mod moment;
+mod past;
 pub(crate) mod people;
 pub mod position;
 pub mod room_changes;

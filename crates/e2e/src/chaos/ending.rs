@@ -152,7 +152,7 @@ pub async fn ask_nodes(cluster: &Cluster, users: &[User], ending: &mut Ending) {
                 ending.user_rooms.get(&(room.clone(), user.id.clone())).is_some_and(|(tie, _)| tie == "join")
             };
             let Some(user) = users.iter().find(is_member) else { continue };
-            let history = client.history(user, room).await;
+            let history = history(&client, user, room).await;
             for event in &history {
                 let id = event["event_id"].as_str().unwrap_or_default().to_owned();
                 let content = ending.contents.entry(id.clone()).or_insert_with(|| event["content"].clone());
@@ -179,6 +179,20 @@ pub async fn ask_nodes(cluster: &Cluster, users: &[User], ending: &mut Ending) {
         ask_for_rooms(&client, number, users, ending).await;
     }
     ask_for_account_data(cluster, users, ending).await;
+}
+
+/// The history of a room, in large pages.
+async fn history(client: &Client, user: &User, room: &str) -> Vec<Value> {
+    let (mut events, mut from) = (Vec::new(), String::new());
+    loop {
+        let path = client.room(room, &format!("messages?dir=f&limit=500{from}"));
+        let page = client.get(&path).by(user).ok().await;
+        events.extend(page["chunk"].as_array().into_iter().flatten().cloned());
+        match page["end"].as_str() {
+            Some(end) => from = format!("&from={}", encode(end)),
+            None => return events,
+        }
+    }
 }
 
 async fn ask_for_rooms(client: &Client, number: usize, users: &[User], ending: &mut Ending) {

@@ -1,7 +1,7 @@
 //! Every follower was given what it is entitled to: each event once, in the order of the room's history, without gaps, by
 //! tokens that never go back, and nothing that was sent after the person had left.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{Changes, Index, any_between, last_before};
 use crate::chaos::history::{Action, Batch, Operation};
@@ -162,7 +162,7 @@ fn complete(
     let user = index.user(client);
     for (room, rows) in &index.ending.rooms {
         let events = rooms.get(room.as_str()).map_or(&[][..], Vec::as_slice);
-        let given: Vec<_> = events.iter().filter_map(|(event, _)| index.seq(room, event)).collect();
+        let given: HashSet<_> = events.iter().filter_map(|(event, _)| index.seq(room, event)).collect();
         for (from, to) in index.stays(room, user) {
             let missing: Vec<_> = rows
                 .iter()
