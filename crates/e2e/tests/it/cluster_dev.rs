@@ -187,7 +187,12 @@ async fn a_signal_ends_it_also_while_it_starts() {
     program.signal("INT").await;
     let status = tokio::time::timeout(PATIENCE, program.wait()).await.expect("it stops in time");
     assert_eq!(status.code(), Some(0), "{}", program.errors());
-    assert_eq!(alive(&processes), Vec::<u32>::new(), "a process is left");
+    // What PostgreSQL's own programs had started ends a moment after them.
+    let begin = Instant::now();
+    while !alive(&processes).is_empty() {
+        assert!(begin.elapsed() < Duration::from_secs(10), "left: {:?}", alive(&processes));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 #[tokio::test]
