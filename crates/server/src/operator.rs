@@ -54,7 +54,12 @@ impl Which {
 /// A sentence for the operator.
 pub(crate) async fn store(command: Store) -> Result<(), String> {
     let Store::BumpEpoch(which) = command;
-    let (_, db) = which.open().await?;
+    let settings = which.settings()?;
+    let db = match settings.postgres.url.is_empty() {
+        true => Db::open_sqlite(&settings.server.data),
+        false => Db::open_postgres(&settings.postgres).await,
+    };
+    let db = db.map_err(|error| error.to_string())?;
     db.bump_epoch().await.map_err(|error| error.to_string())?;
     let heads = db.heads().await.map_err(|error| error.to_string())?;
     let epoch = heads.first().map_or(0, |head| head.epoch);

@@ -149,3 +149,37 @@ async fn stopping_tells_websockets_to_go_away_and_ends_long_polls_before_it_ends
     assert_eq!(goodbye.await.expect("it ends"), Some(1001));
     assert_eq!(poll.await.expect("it ends").0, 200);
 }
+
+#[tokio::test]
+async fn after_a_restore_a_new_epoch_keeps_old_tokens_from_passing_over_what_comes() {
+    let data = Arc::new(TempDir::new().expect("a directory"));
+    let mut process = Process::spawn_in(data.clone(), &[e2e::SQLITE]).await;
+    let alice = process.register("alice").await;
+    let room = process.create_room(&alice, e2e::json!({})).await;
+    process.signal("TERM").await;
+    process.wait().await;
+    let backup = TempDir::new().expect("a directory");
+    for file in ["chatbook.db", "chatbook.db-wal"] {
+        // Closing the store may have removed the log.
+        std::fs::copy(data.path().join(file), backup.path().join(file)).ok();
+    }
+    let mut process = process.restart().await;
+    for n in 0..5 {
+        process.say(&alice, &room, &format!("lost {n}")).await;
+    }
+    let since = process.sync(&alice, None).await["next_batch"].clone();
+    process.kill().await;
+    std::fs::remove_file(data.path().join("chatbook.db-wal")).ok();
+    for file in ["chatbook.db", "chatbook.db-wal"] {
+        std::fs::copy(backup.path().join(file), data.path().join(file)).ok();
+    }
+    let path = data.path().display().to_string();
+    let environment = [("CHATBOOK_SERVER__DATA", path.as_str()), e2e::SQLITE];
+    let (code, printed, error) = chatbook(&["store", "bump-epoch"], &environment).await;
+    assert_eq!((code, printed.starts_with("Epoch 2 begins in 1 shards.")), (0, true), "{printed}{error}");
+    let process = process.restart().await;
+    let said = process.say(&alice, &room, "after").await;
+    let synced = process.sync(&alice, Some(&since)).await;
+    let timeline = &synced["rooms"]["join"][&room]["timeline"]["events"];
+    assert!(e2e::event_ids(timeline).contains(&said), "{synced}");
+}
