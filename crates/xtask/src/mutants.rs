@@ -64,7 +64,7 @@ const MUTANTS: &[Mutant] = &[
         file: "crates/store/src/batcher.rs",
         from: "batch.retain(|keyed| !keyed.job.is_abandoned());",
         to: "batch.retain(|keyed| !keyed.job.is_abandoned());\n                    for keyed in &mut batch { keyed.key.key[15] ^= 0xff; }",
-        tests: &["-p store --test it a_commit_whose_answer_is_lost"],
+        tests: &[SIMULATION],
     },
     Mutant {
         guard: "the check of what a command was decided on",

@@ -6,9 +6,18 @@ use super::{Nodes, follow, texts};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_is_acknowledged_at_one_node_is_known_at_the_next() {
-    let nodes = Nodes::start(3).await;
+    hop(&Nodes::start(3).await, 30).await;
+}
+
+/// Nothing tells the next node but its own look at the log.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_acknowledged_at_one_node_is_known_at_the_next_without_redis() {
+    hop(&Nodes::with(3, None).await, 8).await;
+}
+
+async fn hop(nodes: &Nodes, rounds: usize) {
     let (alice, bob) = (nodes.at(0).register("alice").await, nodes.at(1).register("bob").await);
-    for n in 0..30 {
+    for n in 0..rounds {
         // Made here, joined there, written to elsewhere, read at the first.
         let room = nodes.at(n).public_room(&alice, &[]).await;
         nodes.at(n + 1).join(&bob, &room).await;
@@ -29,6 +38,8 @@ async fn who_is_acknowledged_at_one_node_is_known_at_the_next() {
             .await;
         nodes.at(n + 2).moderate(&alice, &room, "unban", &bob).await;
         nodes.at(n).join(&bob, &room).await;
+        // This node knows the room, and that the one who writes is not in it.
+        nodes.at(n + 2).say(&bob, &room, "here again").await;
         nodes.at(n + 1).set_state(&alice, &room, "m.room.topic", "", json!({ "topic": "tea" })).await;
         let topic = nodes.at(n + 2).get(&nodes.at(0).room(&room, "state/m.room.topic/")).by(&bob).ok().await;
         assert_eq!(topic["topic"], "tea");
