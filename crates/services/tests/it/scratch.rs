@@ -44,11 +44,12 @@ async fn a_program_of_the_callers_is_killed_started_again_and_stopped() {
     let daemon = Daemon::start("x", directory.path(), words(&["sh", "-c", "echo here; sleep 60"])).await;
     let daemon = daemon.expect("it starts");
     let first = daemon.process().await.expect("it runs");
+    let log = || std::fs::read_to_string(directory.path().join("log")).expect("its log");
+    daemon.ready(async || log() == "here\n").await.expect("it writes");
     daemon.kill().await;
     assert_eq!(daemon.process().await, None);
     daemon.start_again().await.expect("it starts again");
     assert_ne!(daemon.process().await.expect("it runs"), first);
-    let log = || std::fs::read_to_string(directory.path().join("log")).expect("its log");
     daemon.ready(async || log() == "here\nhere\n").await.expect("it writes");
     daemon.stop().await;
     assert_eq!(daemon.process().await, None);
