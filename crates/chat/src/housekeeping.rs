@@ -6,7 +6,6 @@ use store::events;
 
 use crate::{Chat, presence, typing};
 
-/// Transaction ids are remembered so long, milliseconds: a client that retries later has given up before.
 /// Log rows are kept so long, milliseconds: who has been away longer starts afresh from the projections.
 const LOG_MS: i64 = 14 * 24 * 3_600_000;
 /// Rounds between two looks for users who have gone.

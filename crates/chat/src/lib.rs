@@ -79,6 +79,8 @@ pub struct Chat {
     pub(crate) passwords: passwords::Pool,
     /// Signs what clients carry from one node to another.
     pub(crate) secret: Vec<u8>,
+    /// Seals what goes over the bus.
+    pub(crate) seal: cluster::seal::Seal,
     pub(crate) bus: Option<Bus>,
     /// Tells this run of this node from all others.
     pub(crate) node_id: Arc<str>,
@@ -135,8 +137,10 @@ impl Chat {
         let erased = erasure::Erased::load(&db).await?;
         let limit = config.presence.max_room_members;
         let hub = Arc::new(sync::hub::Hub::new(&heads, rooms.clone(), sessions.clone(), erased, limit));
-        let now =
-            db.follow(cluster::follower(hub.clone(), bus.clone().map(|bus| move |hint| bus.publish(hint)))).await?;
+        let seal = cluster::seal::Seal::new(&secret);
+        let publish = bus.clone().zip(Some(seal.clone()));
+        let publish = publish.map(|(bus, seal)| move |hint: bytes::Bytes| bus.publish(seal.close(&hint)));
+        let now = db.follow(cluster::follower(hub.clone(), publish)).await?;
         if db.is_shared() {
             hub.learn_heads(&now);
         } else if now != heads {
@@ -152,6 +156,7 @@ impl Chat {
             rate_limits: rate_limit::RateLimits::new(&config.rate_limits, &secret, bus.is_some()),
             passwords: passwords::Pool::new(&config.passwords),
             secret,
+            seal,
             bus,
             node_id: env.token::<9>().into(),
             started_ts: env.now(),

@@ -305,13 +305,13 @@ pub(crate) async fn share(chat: &Arc<Chat>) {
         .map(|entry| shared(entry.key(), &entry))
         .collect();
     if let Ok(bytes) = postcard::to_stdvec(&here) {
-        bus.put("presence", &chat.node_id, bytes.into(), SNAPSHOT_TTL);
+        bus.put("presence", &chat.node_id, chat.seal.close(&bytes), SNAPSHOT_TTL);
     }
     // Without an answer everything stays as it was, until it is too old.
     for (node_id, bytes) in bus.all("presence").await.unwrap_or_default() {
         if node_id.as_str() != chat.node_id.as_ref() {
-            let people: Vec<Shared> = postcard::from_bytes(&bytes).unwrap_or_default();
-            people.into_iter().for_each(|entry| heard(chat, &node_id, entry));
+            let people = chat.seal.open(&bytes).and_then(|bytes| postcard::from_bytes::<Vec<Shared>>(bytes).ok());
+            people.into_iter().flatten().for_each(|entry| heard(chat, &node_id, entry));
         }
     }
     let now = chat.env.now();

@@ -134,8 +134,9 @@ impl RateLimits {
     /// Another node let these pass.
     pub(crate) fn debit(&self, taken: &[(u8, u64, u32)]) {
         for (limit, key, much) in taken {
-            if let Some(limit) = LIMITS.get(usize::from(*limit)) {
-                let limiter = limit(self);
+            if let Some(limiter) = LIMITS.get(usize::from(*limit)).map(|limit| limit(self))
+                && limiter.buckets.is_some()
+            {
                 // An empty bucket stays empty.
                 (0..*much).take_while(|_| limiter.check(*key).is_ok()).for_each(drop);
             }

@@ -3,6 +3,7 @@
 //! Without a bus, or while that is away, each node goes on with the log and with what it knows itself.
 
 pub mod report;
+pub(crate) mod seal;
 pub(crate) mod wire;
 
 use std::{sync::Arc, time::Duration};
@@ -80,17 +81,17 @@ pub(crate) fn tell(chat: &Chat, message: &Message<'_>) {
     if let Some(bus) = &chat.bus
         && let Some(bytes) = message.encode()
     {
-        bus.publish(bytes);
+        bus.publish(chat.seal.close(&bytes));
     }
 }
 
-fn hear(chat: &Arc<Chat>, bytes: &[u8]) {
-    match Message::decode(bytes) {
+fn hear(chat: &Arc<Chat>, sealed: &[u8]) {
+    match chat.seal.open(sealed).and_then(Message::decode) {
         Some(Message::Hint(hint)) => take_in(&chat.hub, hint),
         Some(Message::Typing { room_id, user_id, for_ms }) => typing::heard(chat, room_id, user_id, for_ms),
         Some(Message::Presence { node_id, entry }) => presence::heard(chat, node_id, entry),
         Some(Message::Taken(taken)) => chat.rate_limits.debit(&taken),
-        // Of another version: what matters comes by the log.
+        // Of another version, or of nobody that we know: what matters comes by the log.
         None => {}
     }
 }
