@@ -7,12 +7,19 @@ use bus::Bus;
 use chat::Chat;
 use ruma::{OwnedServerName, ServerName};
 use store::{Db, identity::Identity};
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    task::JoinHandle,
+};
 
 use crate::{
     config::{Own, Server, Settings},
     web,
 };
+
+/// Connections that may wait until they are accepted: when a node dies or a network comes back, thousands come at once.
+/// The system allows its own maximum (`net.core.somaxconn` on Linux) if that is lower.
+const BACKLOG: u32 = 4096;
 
 /// Why a server could not start: a sentence for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -45,9 +52,9 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
 pub async fn start_with(settings: Settings, env: chat::Env) -> Result<Running, StartError> {
     let Settings { own, rules } = settings;
     let name = server_name(&own.server)?;
-    let (listener, addr) = bind(own.server.listen, "server.listen").await?;
+    let (listener, addr) = bind(own.server.listen, "server.listen")?;
     let metrics_listener = match own.metrics.enabled {
-        true => Some(bind(own.metrics.listen, "metrics.listen").await?),
+        true => Some(bind(own.metrics.listen, "metrics.listen")?),
         false => None,
     };
     let (db, identity) = open_store(&own, &env).await?;
@@ -168,9 +175,16 @@ fn open_bus(settings: &Own, identity: &Identity) -> Result<Option<Bus>, StartErr
     Bus::redis(&settings.redis, &identity.cluster).map(Some).map_err(refused)
 }
 
-async fn bind(address: SocketAddr, key: &str) -> Result<(TcpListener, SocketAddr), StartError> {
+fn bind(address: SocketAddr, key: &str) -> Result<(TcpListener, SocketAddr), StartError> {
     let failed = |error| StartError(format!("cannot listen on {address} ({key}): {error}"));
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
+    let listen = |socket: TcpSocket| {
+        // A server that is started again takes the address over from the connections of the one before.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    let listener = socket.and_then(listen).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     Ok((listener, address))
 }

@@ -183,3 +183,18 @@ async fn after_a_restore_a_new_epoch_keeps_old_tokens_from_passing_over_what_com
     let timeline = &synced["rooms"]["join"][&room]["timeline"]["events"];
     assert!(e2e::event_ids(timeline).contains(&said), "{synced}");
 }
+
+#[tokio::test]
+async fn a_rush_of_connections_waits_until_the_server_gets_to_it() {
+    let allowed = std::fs::read_to_string("/proc/sys/net/core/somaxconn").expect("Linux says");
+    let rush = allowed.trim().parse::<usize>().expect("a number").min(1_000);
+    let process = Process::spawn().await;
+    process.get("/_matrix/client/versions").ok().await;
+    process.signal("STOP").await;
+    let connect = |_| tokio::time::timeout(Duration::from_millis(900), tokio::net::TcpStream::connect(process.addr()));
+    let connections = futures_util::future::join_all((0..rush).map(connect)).await;
+    process.signal("CONT").await;
+    let made = connections.iter().filter(|made| matches!(made, Ok(Ok(_)))).count();
+    assert_eq!(made, rush, "a connection that is turned away comes back a second later at the earliest");
+    process.get("/_matrix/client/versions").ok().await;
+}
