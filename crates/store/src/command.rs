@@ -1,15 +1,15 @@
-//! What a shard is asked to do, and what it answers: the vocabulary between the batcher and whatever appends a batch.
+//! What shards are asked to do, and what they answer: the vocabulary between the batchers and whatever appends a batch.
 
 use std::sync::Arc;
 
 use crate::{
     db::Stmt,
     error::{Error, Result},
-    log::{Commit, Event, NewEvent, Outcome, Record, Shard},
+    log::{Commit, Committed, Event, NewEvent, Outcome, Record, Segment, Shard},
     value::Value,
 };
 
-/// What somebody asks the shard to do.
+/// What somebody asks a shard to do.
 pub(crate) enum Command {
     Write(Vec<Stmt>),
     Commit(Box<Commit>),
@@ -40,13 +40,19 @@ pub(crate) enum Fate {
     Refused(Error),
 }
 
+/// A command on its way to the shard that it is for.
+pub(crate) struct Order<'a> {
+    pub(crate) shard: Shard,
+    pub(crate) command: &'a Command,
+    pub(crate) key: &'a Key,
+}
+
 /// The answer to a batch.
 pub(crate) struct Reply {
-    pub(crate) epoch: i64,
-    pub(crate) heads: Vec<i64>,
+    /// Of each command.
     pub(crate) fates: Vec<Fate>,
-    /// What was appended.
-    pub(crate) records: Vec<Arc<Record>>,
+    /// What was appended, and after which heads.
+    pub(crate) committed: Committed,
 }
 
 impl Command {
@@ -81,24 +87,26 @@ impl Command {
 pub(crate) enum Failure {
     /// It may or may not have been committed: send it again.
     Unknown(String),
-    /// The batch was refused; nothing of it was done.
-    Refused(Error),
+    /// The batch was refused; nothing of it was done. With the index of the command that it failed on, if that is known.
+    Refused(Error, Option<usize>),
 }
 
 /// What appends batches to logs: the database, or a model of it.
 pub(crate) trait Append: Send + Sync + 'static {
-    /// Appends a batch to the shard's log, each command once however often it is sent under its key.
-    fn append(
-        &mut self,
-        shard: Shard,
-        batch: &[(&Command, &Key)],
-    ) -> impl Future<Output = Result<Reply, Failure>> + Send;
+    /// Appends a batch to the logs of its shards, each command once however often it is sent under its key. The commands
+    /// of a shard follow each other in the batch.
+    fn append(&mut self, batch: &[Order<'_>]) -> impl Future<Output = Result<Reply, Failure>> + Send;
 
     /// The record at a position.
     fn record(&self, shard: Shard, pos: i64) -> impl Future<Output = Result<Option<Record>>> + Send;
+}
 
-    /// What the keys of this node begin with: no other node has the same.
-    fn nonce(&self) -> [u8; 8];
+/// Puts together what was appended in a batch, shard after shard.
+pub(crate) fn push_record(segments: &mut Vec<Segment>, epoch: i64, record: Arc<Record>) {
+    match segments.last_mut() {
+        Some(last) if last.shard == record.shard => last.records.push(record),
+        _ => segments.push(Segment { shard: record.shard, epoch, records: vec![record] }),
+    }
 }
 
 /// A commit as its readers see it, at its position; `numbers` has each event's number in the room, and how many notify

@@ -1,4 +1,4 @@
-//! The way to each shard's batcher: a bounded queue, and an answer in time.
+//! The way to the batchers: bounded queues, and an answer in time.
 
 use std::{
     pin::Pin,
@@ -6,57 +6,50 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{
-    sync::{mpsc, oneshot},
-    task::JoinHandle,
-};
+use tokio::task::JoinHandle;
 
 use crate::{
-    batcher::{Batcher, Job},
+    batcher::Batcher,
     command::{Answer, Append, Command},
     db::{Follower, Stmt},
     error::{Error, Result},
     log::{Commit, Outcome, Shard},
+    queue::Queues,
     stats::Stats,
 };
 
-/// Commands that may wait in one shard; one more is refused with [`Error::Overloaded`].
-const QUEUE: usize = 4096;
 /// How long a command waits for its commit before its outcome counts as unknown.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Batches that a node can have under way at once: more than a database has cores for.
+const BATCHERS: usize = 8;
 
 /// A batcher at work.
 pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// The batchers of one node.
 pub(crate) struct Doors {
-    doors: Vec<Door>,
+    queues: Arc<Queues>,
+    batchers: parking_lot::Mutex<Vec<JoinHandle<()>>>,
     follower: Arc<OnceLock<Follower>>,
     stats: Arc<Stats>,
 }
 
-/// The way to one batcher.
-struct Door {
-    jobs: mpsc::Sender<Job>,
-    task: parking_lot::Mutex<Option<JoinHandle<()>>>,
-}
-
 impl Doors {
-    /// Starts a batcher for each shard, as a task made by `spawn`.
+    /// Starts the batchers, as tasks made by `spawn`. `nonce`: what the keys of this node begin with.
     pub(crate) fn new<A: Append>(
         shards: usize,
+        nonce: [u8; 8],
         append: impl Fn() -> A,
         stats: &Arc<Stats>,
         spawn: impl Fn(Task) -> JoinHandle<()>,
     ) -> Self {
-        let follower = Arc::new(OnceLock::new());
-        let door = |shard| {
-            let (jobs, queue) = mpsc::channel(QUEUE);
-            let batcher = Batcher::new(shard, append(), Arc::clone(&follower), Arc::clone(stats));
-            Door { jobs, task: parking_lot::Mutex::new(Some(spawn(Box::pin(batcher.run(queue))))) }
+        let (queues, follower) = (Arc::new(Queues::new(shards, nonce)), Arc::new(OnceLock::new()));
+        let start = |_| {
+            let (queues, follower, stats) = (Arc::clone(&queues), Arc::clone(&follower), Arc::clone(stats));
+            spawn(Box::pin(Batcher { queues, append: append(), follower, stats }.run()))
         };
-        let doors = (0..shards as Shard).map(door).collect();
-        Self { doors, follower, stats: Arc::clone(stats) }
+        let batchers = (0..shards.min(BATCHERS)).map(start).collect();
+        Self { queues, batchers: parking_lot::Mutex::new(batchers), follower, stats: Arc::clone(stats) }
     }
 
     /// Tells `follower` of every commit from now on.
@@ -81,12 +74,7 @@ impl Doors {
 
     async fn submit(&self, shard: Shard, command: Command) -> Result<Answer> {
         let started = Instant::now();
-        let door = self.doors.get(shard as usize).ok_or(Error::NoRoom)?;
-        let (reply, answer) = oneshot::channel();
-        door.jobs.try_send(Job::new(command, reply)).map_err(|e| match e {
-            mpsc::error::TrySendError::Full(_) => Error::Overloaded,
-            mpsc::error::TrySendError::Closed(_) => Error::Closed,
-        })?;
+        let answer = self.queues.push(shard, command)?;
         let answer = tokio::time::timeout(WRITE_TIMEOUT, answer).await;
         let answer = answer.map_err(|_| Error::Unavailable).and_then(|answer| answer.map_err(|_| Error::Closed)?);
         self.stats.appended(started.elapsed(), answer.is_err());
@@ -95,14 +83,10 @@ impl Doors {
 
     /// Lets what waits finish, and ends the batchers.
     pub(crate) async fn close(&self) {
-        for door in &self.doors {
-            door.jobs.send(Job::close()).await.ok();
-        }
-        for door in &self.doors {
-            let task = door.task.lock().take();
-            if let Some(task) = task {
-                task.await.ok();
-            }
+        self.queues.close();
+        let batchers = std::mem::take(&mut *self.batchers.lock());
+        for batcher in batchers {
+            batcher.await.ok();
         }
     }
 }

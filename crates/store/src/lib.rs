@@ -19,6 +19,7 @@ pub mod media;
 pub mod nodes;
 pub mod postgres;
 pub mod profiles;
+mod queue;
 pub mod receipts;
 mod replay;
 pub mod rooms;

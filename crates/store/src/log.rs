@@ -324,16 +324,25 @@ pub struct Record {
     pub changes: Vec<Change>,
 }
 
-/// What a follower is told of: commits of one shard, in the order of its log.
+/// What a follower is told of.
 #[derive(Debug, Clone)]
 pub struct Committed {
-    /// The shard's epoch.
-    pub epoch: i64,
-    /// The records.
-    pub records: Vec<Arc<Record>>,
+    /// What was appended, each shard once.
+    pub segments: Vec<Segment>,
     /// The head of every shard, by shard, at a moment before these were committed: what they may refer to. Empty where
     /// there is one shard only.
     pub heads: Vec<i64>,
+}
+
+/// Records that follow each other in the log of one shard; at least one.
+#[derive(Debug, Clone)]
+pub struct Segment {
+    /// The shard.
+    pub shard: Shard,
+    /// Its epoch.
+    pub epoch: i64,
+    /// The records.
+    pub records: Vec<Arc<Record>>,
 }
 
 /// The end of a shard's log.

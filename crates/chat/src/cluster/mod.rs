@@ -98,10 +98,9 @@ fn hear(chat: &Arc<Chat>, sealed: &[u8]) {
 
 /// Takes in another node's hint.
 pub(crate) fn take_in(hub: &Hub, hint: Hint<'_>) {
-    let Some((committed, shard, pos)) = hint.read() else { return };
-    if committed.records.is_empty() {
-        hub.learn_of(shard, &committed, pos);
-    } else {
-        hub.offer(&committed);
+    let Some((committed, told)) = hint.read() else { return };
+    hub.offer(&committed);
+    for (shard, head) in told {
+        hub.learn_of(shard, head);
     }
 }

@@ -6,19 +6,19 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use store::log::{Change, Committed, Event, Record, Shard};
+use store::log::{Change, Committed, Event, Head, Record, Segment, Shard};
 
 use crate::presence;
 
 /// The first byte of every message: what follows is of this version.
 const VERSION: u8 = 1;
-/// A commit whose records take more, bytes, is told by its position alone.
+/// What a hint carries at most, bytes, about: of other commits it tells the position alone.
 const MAX_PAYLOAD: usize = 256 * 1024;
 
 /// A message of another node.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Message<'a> {
-    /// Commits of one shard.
+    /// Commits.
     #[serde(borrow)]
     Hint(Hint<'a>),
     /// Somebody types, for so many milliseconds from now, or has stopped (0).
@@ -41,14 +41,22 @@ pub(crate) enum Message<'a> {
     Taken(Vec<(u8, u64, u32)>),
 }
 
-/// Commits of one shard, as far as they fit.
+/// A batch of commits, as far as they fit.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Hint<'a> {
+    heads: Vec<i64>,
+    #[serde(borrow)]
+    segments: Vec<WireSegment<'a>>,
+}
+
+/// Those of one shard.
+#[derive(Debug, Serialize, Deserialize)]
+struct WireSegment<'a> {
     shard: Shard,
     epoch: i64,
     /// The position of the last one.
     pos: i64,
-    heads: Vec<i64>,
+    /// None where they do not fit.
     #[serde(borrow)]
     records: Vec<WireRecord<'a>>,
 }
@@ -91,22 +99,33 @@ impl Message<'_> {
 
 /// Commits of this node, for the others.
 pub(crate) fn hint(committed: &Committed) -> Option<Bytes> {
-    let last = committed.records.last()?;
     let size =
         |record: &Arc<Record>| record.events.iter().map(|event| event.json.get().len() + 256).sum::<usize>() + 64;
-    let fits = committed.records.iter().map(size).sum::<usize>() <= MAX_PAYLOAD;
-    let records =
-        if fits { committed.records.iter().map(|record| write_record(record)).collect() } else { Some(Vec::new()) };
-    let heads = committed.heads.clone();
-    Message::Hint(Hint { shard: last.shard, epoch: committed.epoch, pos: last.pos, heads, records: records? }).encode()
+    let mut room = MAX_PAYLOAD;
+    let segments = committed.segments.iter().map(|Segment { shard, epoch, records }| {
+        let left = room.checked_sub(records.iter().map(size).sum());
+        room = left.unwrap_or(room);
+        let told = if left.is_some() { records.as_slice() } else { &[] };
+        let told: Option<Vec<_>> = told.iter().map(|record| write_record(record)).collect();
+        Some(WireSegment { shard: *shard, epoch: *epoch, pos: records.last()?.pos, records: told? })
+    });
+    let segments: Option<Vec<_>> = segments.collect();
+    Message::Hint(Hint { heads: committed.heads.clone(), segments: segments? }).encode()
 }
 
 impl Hint<'_> {
-    /// The commits, as far as they came along, and the last position of the shard.
-    pub(crate) fn read(self) -> Option<(Committed, Shard, i64)> {
-        let Hint { shard, epoch, pos, heads, records } = self;
-        let records: Option<Vec<_>> = records.into_iter().map(|record| read_record(shard, record)).collect();
-        Some((Committed { epoch, records: records?, heads }, shard, pos))
+    /// The commits that came along, and the last position of each shard whose commits did not.
+    pub(crate) fn read(self) -> Option<(Committed, Vec<(Shard, Head)>)> {
+        let (mut segments, mut told) = (Vec::with_capacity(self.segments.len()), Vec::new());
+        for WireSegment { shard, epoch, pos, records } in self.segments {
+            if records.is_empty() {
+                told.push((shard, Head { epoch, pos }));
+                continue;
+            }
+            let records: Option<Vec<_>> = records.into_iter().map(|record| read_record(shard, record)).collect();
+            segments.push(Segment { shard, epoch, records: records? });
+        }
+        Some((Committed { segments, heads: self.heads }, told))
     }
 }
 
@@ -172,7 +191,10 @@ mod tests {
         };
         let changes = vec![Change::Forgotten { user_id: "@a:b".into(), room_id: "!room".into() }];
         let record = Record { shard: 2, pos: 7, events: vec![Arc::new(event)], changes };
-        Committed { epoch: 4, records: vec![Arc::new(record)], heads: vec![1, 2, 6] }
+        let small = Record { shard: 0, pos: 3, events: Vec::new(), changes: record.changes.clone() };
+        let segments =
+            [record, small].map(|record| Segment { shard: record.shard, epoch: 4, records: vec![Arc::new(record)] });
+        Committed { segments: segments.into(), heads: vec![1, 2, 6] }
     }
 
     #[test]
@@ -180,19 +202,20 @@ mod tests {
         let sent = committed(r#"{"content":{"topic":"\u00e9 \"tea\""}}"#);
         let bytes = hint(&sent).unwrap();
         let Some(Message::Hint(read)) = Message::decode(&bytes) else { panic!("no hint") };
-        let (read, shard, pos) = read.read().unwrap();
-        assert_eq!((shard, pos), (2, 7));
+        let (read, told) = read.read().unwrap();
         assert_eq!(format!("{read:?}"), format!("{sent:?}"));
+        assert!(told.is_empty());
     }
 
     #[test]
     fn a_large_commit_is_told_by_its_position() {
         let sent = committed(&format!("\"{}\"", "x".repeat(MAX_PAYLOAD)));
         let bytes = hint(&sent).unwrap();
-        assert!(bytes.len() < 100);
+        assert!(bytes.len() < 200);
         let Some(Message::Hint(read)) = Message::decode(&bytes) else { panic!("no hint") };
-        let (read, shard, pos) = read.read().unwrap();
-        assert_eq!((read.records.len(), shard, pos, read.heads), (0, 2, 7, vec![1, 2, 6]));
+        let (read, told) = read.read().unwrap();
+        assert_eq!(told, [(2, Head { epoch: 4, pos: 7 })]);
+        assert_eq!((read.segments.len(), read.segments[0].shard, read.heads), (1, 0, vec![1, 2, 6]));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use parking_lot::Mutex;
 use store::{
     Db,
-    log::{Committed, Head, Shard},
+    log::{Committed, Head, Segment, Shard},
 };
 use tokio::{
     sync::watch,
@@ -24,8 +24,9 @@ use crate::{Chat, Error, Result};
 const POLL: Duration = Duration::from_secs(1);
 /// The same while they do not.
 const POLL_ALONE: Duration = Duration::from_millis(75);
-/// How long a missing record may still come by itself before it is read from the log.
-const PATIENCE: Duration = Duration::from_millis(3);
+/// How long a missing record may still come by itself before it is read from the log: a busy node's hints take some
+/// milliseconds, and to read what is on its way costs more than to wait for it.
+const PATIENCE: Duration = Duration::from_millis(20);
 /// Positions read from the log at once.
 const PAGE: i64 = 1_000;
 /// How long a request waits for this node to know what others have committed.
@@ -60,10 +61,18 @@ impl Follow {
             if poll {
                 polled = Instant::now();
                 self.look(&hub).await;
-            } else if hints {
-                sleep(PATIENCE).await;
             }
-            join_all(hub.shards_behind().into_iter().map(|shard| self.read(&hub, shard))).await;
+            let mut stuck = hub.shards_behind();
+            if hints && !stuck.is_empty() {
+                let before = hub.cursors();
+                sleep(PATIENCE).await;
+                let has_moved = |shard: &Shard| before.get(*shard as usize) != Some(&hub.cursor(*shard));
+                let moved: Vec<_> = stuck.extract_if(.., |shard| has_moved(shard)).collect();
+                if moved.into_iter().any(|shard| hub.cursor(shard) < hub.known(shard)) {
+                    hub.behind.notify_one();
+                }
+            }
+            join_all(stuck.into_iter().map(|shard| self.read(&hub, shard))).await;
         }
     }
 
@@ -104,7 +113,7 @@ impl Follow {
             return;
         }
         let records = records.into_iter().map(Arc::new).collect();
-        hub.offer(&Committed { epoch, records, heads: Vec::new() });
+        hub.offer(&Committed { segments: vec![Segment { shard, epoch, records }], heads: Vec::new() });
         if to < known {
             hub.behind.notify_one();
         }
@@ -180,12 +189,16 @@ impl Freshness {
     /// # Errors
     /// As [`Freshness::fresh`].
     pub(crate) async fn reached(&self, since: Option<&[i64]>, own: Shard) -> Result<Vec<i64>> {
-        let cursors = self.hub.cursors();
-        let behind = since.is_some_and(|since| since.iter().zip(&cursors).any(|(since, cursor)| since > cursor));
-        if behind {
-            self.fresh().await?;
+        let mut cursors = self.hub.cursors();
+        if let Some(since) = since
+            && since.iter().zip(&cursors).any(|(since, cursor)| since > cursor)
+        {
+            // Mostly what is missing is on its way here. If not, the database tells whether it exists at all.
+            if timeout(PATIENCE, self.hub.all_reached(since)).await.is_err() {
+                self.fresh().await?;
+            }
+            cursors = self.hub.cursors();
         }
-        let cursors = if behind { self.hub.cursors() } else { cursors };
         let known = self.hub.known(own);
         if self.hub.cursor(own) < known {
             timeout(FRESH_TIMEOUT, self.hub.reached(own, known)).await.map_err(unavailable)?;

@@ -10,7 +10,7 @@ use std::sync::{
 
 use dashmap::DashMap;
 use parking_lot::Mutex;
-use store::log::{Change, Committed, Event, Head, Record, Shard};
+use store::log::{Change, Committed, Event, Head, Record, Segment, Shard};
 use tokio::sync::Notify;
 
 use super::{
@@ -147,53 +147,55 @@ impl Hub {
     }
 
     /// Records of the shard exist up to a position, which did not come along.
-    pub(crate) fn learn_of(&self, shard: Shard, committed: &Committed, pos: i64) {
-        if self.epoch(shard) != committed.epoch {
+    pub(crate) fn learn_of(&self, shard: Shard, head: Head) {
+        if self.epoch(shard) != head.epoch {
             return self.behind.notify_one();
         }
-        let mut heads = committed.heads.clone();
-        if let Some(head) = heads.get_mut(shard as usize) {
-            *head = (*head).max(pos);
+        let mut heads = self.cursors();
+        if let Some(known) = heads.get_mut(shard as usize) {
+            *known = (*known).max(head.pos);
         }
         self.learn(&heads);
     }
 
-    /// Takes in records of one shard that were committed by this node, told by another, or read from the log: in the
-    /// order of the log, each once, whatever order they come in.
+    /// Takes in records that were committed by this node, told by another, or read from the log: in the order of each
+    /// shard's log, each once, whatever order they come in.
     pub(crate) fn offer(&self, committed: &Committed) {
-        let Some(shard) = committed.records.first().map(|record| record.shard) else { return };
-        let Some(tail) = self.tails.get(shard as usize) else { return };
         // Before anybody sees the records: who does must know how far the other shards had come.
         self.learn(&committed.heads);
         let mut woken: Vec<Arc<HotUser>> = Vec::new();
-        let gap = {
-            let mut tail = tail.lock();
-            if committed.epoch != tail.epoch {
-                // Of another history: the next look at the heads tells which one counts.
-                self.behind.notify_one();
-                return;
+        for segment in &committed.segments {
+            if let Some(tail) = self.tails.get(segment.shard as usize) {
+                self.append(segment, tail, &mut woken);
             }
-            for record in &committed.records {
-                match tail.arrived(record) {
-                    Arrived::Next => self.take(&mut tail, record, &mut woken),
-                    Arrived::Early => drop(self.counts.out_of_order.fetch_add(1, Ordering::Relaxed)),
-                    Arrived::Known => {}
-                }
-            }
-            while let Some(record) = tail.next_early() {
-                self.take(&mut tail, &record, &mut woken);
-            }
-            tail.has_gap()
-        };
-        if gap {
-            let mut heads = self.cursors();
-            heads[shard as usize] = committed.records.last().map_or(0, |record| record.pos);
-            self.learn(&heads);
         }
         woken.sort_unstable_by_key(|user| Arc::as_ptr(user).addr());
         woken.dedup_by(|a, b| Arc::ptr_eq(a, b));
         woken.iter().for_each(|user| user.wake());
         self.moved.notify_waiters();
+    }
+
+    fn append(&self, segment: &Segment, tail: &Mutex<Tail>, woken: &mut Vec<Arc<HotUser>>) {
+        let mut tail = tail.lock();
+        if segment.epoch != tail.epoch {
+            // Of another history: the next look at the heads tells which one counts.
+            return self.behind.notify_one();
+        }
+        for record in &segment.records {
+            match tail.arrived(record) {
+                Arrived::Next => self.take(&mut tail, record, woken),
+                Arrived::Early => drop(self.counts.out_of_order.fetch_add(1, Ordering::Relaxed)),
+                Arrived::Known => {}
+            }
+        }
+        while let Some(record) = tail.next_early() {
+            self.take(&mut tail, &record, woken);
+        }
+        if tail.has_gap() {
+            let pos = segment.records.last().map_or(0, |record| record.pos);
+            self.known[segment.shard as usize].fetch_max(pos, Ordering::AcqRel);
+            self.behind.notify_one();
+        }
     }
 
     /// The record that follows the cursor.
@@ -252,6 +254,13 @@ impl Hub {
             user.wake();
         }
         self.moved.notify_waiters();
+    }
+
+    /// Completes when every shard's cursor has reached its position.
+    pub(crate) async fn all_reached(&self, positions: &[i64]) {
+        for (shard, pos) in positions.iter().enumerate().take(self.cursors.len()) {
+            self.reached(shard as Shard, *pos).await;
+        }
     }
 
     /// Completes when the cursor has reached the position.

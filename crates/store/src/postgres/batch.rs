@@ -1,21 +1,25 @@
 //! A batch of commands as the arrays that `commit_batch.sql` takes, and its answer as what became of each.
 
-use std::{collections::HashMap, fmt::Write, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    fmt::Write,
+    sync::Arc,
+};
 
 use tokio_postgres::{Row, Statement, types::ToSql};
 
 use super::pool::{self, Connection, Pool};
 use crate::{
-    command::{self, Answer, Append, Command, Failure, Fate, Key, Reply},
+    command::{self, Answer, Append, Command, Failure, Fate, Order, Reply},
     db::Stmt,
     error::{Error, Result},
-    log::{Commit, DAY_MS, NewEvent, NewReceipt, Outcome, Record, RoomPart, Shard},
+    log::{Commit, Committed, DAY_MS, NewEvent, NewReceipt, Outcome, Record, RoomPart, Shard},
     replay,
     value::{Row as StoreRow, Value},
 };
 
 const SQL: &str = "select * from commit_batch_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-    $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43)";
+    $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45)";
 
 /// What the connection is told first. A plan is kept for as long as it lives, from when the tables were small: it must go
 /// by the keys from the start, and making it anew for each batch costs more than running it.
@@ -48,15 +52,15 @@ impl Appender {
 }
 
 impl Append for Appender {
-    async fn append(&mut self, shard: Shard, batch: &[(&Command, &Key)]) -> Result<Reply, Failure> {
+    async fn append(&mut self, batch: &[Order<'_>]) -> Result<Reply, Failure> {
         let (silence, now) = (self.pool.silence(), self.pool.now());
         let attempt = async {
             let (connection, statement) = self.connect().await?;
-            run(connection, statement, shard, batch, now).await
+            run(connection, statement, batch, now).await
         };
         let failure = match tokio::time::timeout(silence, attempt).await {
-            Ok(Ok(row)) => return read(&row, batch).map_err(Failure::Refused),
-            Ok(Err(error)) if !pool::is_passing(&error) => return Err(Failure::Refused(error.into())),
+            Ok(Ok(row)) => return read(&row, batch).map_err(|error| Failure::Refused(error, None)),
+            Ok(Err(error)) if !pool::is_passing(&error) => return Err(refused(error)),
             Ok(Err(error)) => pool::text(&error),
             Err(_) => "the database does not answer".to_owned(),
         };
@@ -69,15 +73,23 @@ impl Append for Appender {
         let rows = rows.iter().map(|row| replay::read(&StoreRow::postgres(row))).collect::<Result<Vec<_>>>()?;
         Ok(replay::assemble(shard, rows)?.pop())
     }
+}
 
-    fn nonce(&self) -> [u8; 8] {
-        self.pool.nonce()
+/// What the function says of a statement that changed another number of rows than its command expects, or what else failed.
+fn refused(error: tokio_postgres::Error) -> Failure {
+    let said = error.as_db_error().filter(|said| said.code().code() == "CB001");
+    let place = said.and_then(|said| said.message().split_once(' '));
+    match place.map(|(command, statement)| (command.parse(), statement.parse())) {
+        Some((Ok(command), Ok(statement))) => Failure::Refused(Error::Expectation(statement), Some(command)),
+        _ => Failure::Refused(error.into(), None),
     }
 }
 
 /// The columns of a batch, in the order of the function's arguments.
 #[derive(Default)]
 struct Columns<'a> {
+    shards: BTreeSet<Shard>,
+    shard: Vec<i64>,
     ts: Vec<i64>,
     day: Vec<i64>,
     user: Vec<&'a str>,
@@ -92,6 +104,7 @@ struct Columns<'a> {
     guards: Vec<i64>,
     events: Vec<i64>,
     writes: Vec<i64>,
+    room_shards: Vec<i64>,
     rooms: Vec<&'a str>,
     g_type: Vec<&'a str>,
     g_state_key: Vec<&'a str>,
@@ -120,23 +133,24 @@ struct Columns<'a> {
     w_sql: Vec<String>,
     w_params: Vec<String>,
     w_expect: Vec<i64>,
-    known_rooms: HashMap<&'a str, i64>,
+    known_rooms: HashMap<(Shard, &'a str), i64>,
 }
 
 /// Runs the batch on the connection.
 async fn run(
     connection: &Connection,
     statement: &Statement,
-    shard: Shard,
-    commands: &[(&Command, &Key)],
+    batch: &[Order<'_>],
     now: i64,
 ) -> Result<Row, tokio_postgres::Error> {
     let mut c = Columns::default();
-    for (command, key) in commands {
-        c.push(command, key, now);
+    for order in batch {
+        c.push(order, now);
     }
-    let params: [&(dyn ToSql + Sync); 43] = [
-        &shard,
+    let shards: Vec<_> = c.shards.iter().collect();
+    let params: [&(dyn ToSql + Sync); 45] = [
+        &shards,
+        &c.shard,
         &c.ts,
         &c.day,
         &c.user,
@@ -151,6 +165,7 @@ async fn run(
         &c.guards,
         &c.events,
         &c.writes,
+        &c.room_shards,
         &c.rooms,
         &c.g_type,
         &c.g_state_key,
@@ -184,12 +199,15 @@ async fn run(
 }
 
 impl<'a> Columns<'a> {
-    fn push(&mut self, command: &'a Command, key: &'a Key, now: i64) {
+    fn push(&mut self, order: &Order<'a>, now: i64) {
+        let Order { shard, command, key } = *order;
         let number = self.ts.len() as i64 + 1;
         let commit = command.commit();
         let part = commit.and_then(|commit| commit.room.as_ref());
-        let room = part.map_or(0, |part| self.room(&part.room_id));
+        let room = part.map_or(0, |part| self.room(shard, &part.room_id));
         let ts = commit.map_or(now, |commit| commit.ts);
+        self.shards.insert(shard);
+        self.shard.push(shard);
         self.ts.push(ts);
         self.day.push(ts / DAY_MS);
         self.user.push(&key.user_id);
@@ -223,11 +241,11 @@ impl<'a> Columns<'a> {
     }
 
     /// The room's index, counted from 1.
-    fn room(&mut self, room_id: &'a str) -> i64 {
-        let rooms = &mut self.rooms;
-        *self.known_rooms.entry(room_id).or_insert_with(|| {
-            rooms.push(room_id);
-            rooms.len() as i64
+    fn room(&mut self, shard: Shard, room_id: &'a str) -> i64 {
+        *self.known_rooms.entry((shard, room_id)).or_insert_with(|| {
+            self.room_shards.push(shard);
+            self.rooms.push(room_id);
+            self.rooms.len() as i64
         })
     }
 
@@ -315,7 +333,7 @@ fn array_element(value: &Value) -> String {
 }
 
 /// Reads the function's answer.
-fn read(row: &Row, commands: &[(&Command, &Key)]) -> Result<Reply> {
+fn read(row: &Row, batch: &[Order<'_>]) -> Result<Reply> {
     let statuses: Vec<&str> = row.try_get("c_status")?;
     let positions: Vec<Option<i64>> = row.try_get("c_pos")?;
     let answers: Vec<Option<&str>> = row.try_get("c_answer")?;
@@ -323,13 +341,9 @@ fn read(row: &Row, commands: &[(&Command, &Key)]) -> Result<Reply> {
     let counts: Vec<Option<i64>> = row.try_get("e_count")?;
     let rows: Vec<Option<i64>> = row.try_get("w_rows")?;
     let (mut event, mut statement) = (0, 0);
-    let mut reply = Reply {
-        epoch: row.try_get("the_epoch")?,
-        heads: row.try_get("heads")?,
-        fates: Vec::with_capacity(commands.len()),
-        records: Vec::new(),
-    };
-    for (index, (command, _)) in commands.iter().enumerate() {
+    let epochs: Vec<i64> = row.try_get("epochs")?;
+    let (mut fates, mut segments) = (Vec::with_capacity(batch.len()), Vec::new());
+    for (index, Order { shard, command, .. }) in batch.iter().enumerate() {
         let pos = positions.get(index).copied().flatten().unwrap_or(0);
         let fate = match (statuses.get(index).copied(), command) {
             (Some("new"), Command::Write(statements)) => {
@@ -339,7 +353,8 @@ fn read(row: &Row, commands: &[(&Command, &Key)]) -> Result<Reply> {
             (Some("new"), Command::Commit(commit)) => {
                 let numbers = seqs.iter().zip(&counts).skip(event).map(|(seq, count)| seq.zip(*count));
                 let record = Arc::new(command::record(pos, commit, numbers));
-                reply.records.push(record.clone());
+                let epoch = epochs.get(*shard as usize).copied().unwrap_or(0);
+                command::push_record(&mut segments, epoch, record.clone());
                 Fate::Done(Answer::Commit(Outcome::Committed(record)))
             }
             (Some("done"), _) => {
@@ -350,11 +365,11 @@ fn read(row: &Row, commands: &[(&Command, &Key)]) -> Result<Reply> {
             (Some("no room"), _) => Fate::Refused(Error::NoRoom),
             (other, _) => return Err(Error::Database(format!("commit_batch answered {other:?}").into())),
         };
-        reply.fates.push(fate);
+        fates.push(fate);
         event += command.events().len();
         statement += command.writes().len();
     }
-    Ok(reply)
+    Ok(Reply { fates, committed: Committed { segments, heads: row.try_get("heads")? } })
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ pub struct Config {
     pub url: String,
     /// Into how many shards a new store is divided, which never changes; 0 for what the store has, and 8 for a new one.
     pub shards: u32,
-    /// Connections for queries; each shard has one more for its commits.
+    /// Connections for queries; commits have up to eight more.
     pub connections: usize,
     /// How long a connection may take to be made, milliseconds.
     pub connect_timeout_ms: u64,
@@ -63,7 +63,7 @@ impl Postgres {
     pub(crate) async fn open(config: &Config, stats: Arc<Stats>) -> Result<(Self, usize)> {
         let pool = Arc::new(Pool::new(config, stats.clone())?);
         let shards = migrations::run(&pool, config.shards).await?;
-        let doors = Doors::new(shards, || Appender::new(pool.clone()), &stats, tokio::spawn);
+        let doors = Doors::new(shards, pool.nonce(), || Appender::new(pool.clone()), &stats, tokio::spawn);
         Ok((Self { pool, doors }, shards))
     }
 

@@ -238,10 +238,6 @@ impl From<tokio_postgres::Error> for Error {
     fn from(error: tokio_postgres::Error) -> Self {
         match error.code() {
             Some(state) if *state == SqlState::DISK_FULL => Self::Full,
-            Some(state) if state.code() == "CB001" => {
-                let index = error.as_db_error().and_then(|said| said.message().parse().ok());
-                index.map_or_else(|| Self::Database(text(&error).into()), Self::Expectation)
-            }
             _ if is_passing(&error) => Self::Unavailable,
             _ => Self::Database(text(&error).into()),
         }

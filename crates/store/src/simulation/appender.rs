@@ -9,12 +9,12 @@ use tokio::{
 
 use super::{
     Broken, Model,
-    tables::{Order, Tables},
+    tables::{Delta, Order, Tables},
 };
 use crate::{
-    command::{Append, Command, Failure, Key, Reply},
+    command::{self, Append, Failure, Fate, Reply, push_record},
     error::{Error, Result},
-    log::{Record, Shard},
+    log::{Committed, Record, Shard},
 };
 
 /// How long a node waits for the database to answer.
@@ -22,7 +22,6 @@ const SILENCE: Duration = Duration::from_millis(400);
 
 pub(super) struct Appender {
     pub(super) model: Model,
-    pub(super) nonce: [u8; 8],
 }
 
 /// What befalls a call.
@@ -35,8 +34,10 @@ enum Luck {
 }
 
 impl Append for Appender {
-    async fn append(&mut self, shard: Shard, batch: &[(&Command, &Key)]) -> Result<Reply, Failure> {
-        let orders: Vec<_> = batch.iter().map(|(command, key)| Order::new(command, key)).collect();
+    async fn append(&mut self, batch: &[command::Order<'_>]) -> Result<Reply, Failure> {
+        let by_shard = batch.chunk_by(|one, next| one.shard == next.shard);
+        let orders: Vec<_> =
+            by_shard.map(|orders| (orders[0].shard, orders.iter().map(Order::new).collect::<Vec<_>>())).collect();
         let (luck, there, back) = {
             let mut inner = self.model.inner.lock();
             let (trouble, random) = (inner.trouble, &mut inner.random);
@@ -57,7 +58,7 @@ impl Append for Appender {
         let model = self.model.clone();
         // Ends by itself, whatever becomes of the node that asked for it.
         tokio::spawn(async move {
-            done.send(transaction(&model, shard, &orders).await).ok();
+            done.send(transaction(&model, &orders).await).ok();
         });
         let answer = async {
             let answer = answer.await;
@@ -73,46 +74,70 @@ impl Append for Appender {
     async fn record(&self, shard: Shard, pos: i64) -> Result<Option<Record>> {
         Ok(self.model.records(shard, pos - 1, pos).await?.pop())
     }
-
-    fn nonce(&self) -> [u8; 8] {
-        self.nonce
-    }
 }
 
 /// What the database does with a call of `commit_batch`.
-async fn transaction(model: &Model, shard: Shard, orders: &[Order]) -> Result<Reply, Failure> {
+async fn transaction(model: &Model, orders: &[(Shard, Vec<Order>)]) -> Result<Reply, Failure> {
     let (begin, work, sync) = {
         let random = &mut model.inner.lock().random;
         (random.delay(3, 200), random.pause(0, 3), random.delay(4, 60))
     };
     let generation = model.connect()?;
     sleep(begin).await;
-    let stale = model.snapshot(shard, generation)?;
-    let _held = model.lock(shard, generation).await?;
-    // A statement of its own, whose snapshot is taken under the lock.
+    let mut shards: Vec<_> = orders.iter().map(|(shard, _)| *shard).collect();
+    shards.sort_unstable();
+    let stale = model.snapshot(generation)?;
+    let mut held = Vec::new();
+    for shard in shards {
+        held.push(model.lock(shard, generation).await?);
+    }
+    // A statement of its own, whose snapshot is taken under the locks.
     let (heads, ran) = {
         let inner = model.running(generation)?;
         if inner.full {
-            return Err(Failure::Refused(Error::Full));
+            return Err(Failure::Refused(Error::Full, None));
         }
-        let now = &inner.rows[shard as usize].tables;
-        let heads = inner.rows.iter().map(|row| row.tables.head).collect();
-        (heads, stale.as_ref().unwrap_or(now).run(orders))
+        let now: Vec<_> = inner.rows.iter().map(|row| &row.tables).collect();
+        let heads = now.iter().map(|tables| tables.head).collect();
+        let seen = |shard: Shard| stale.as_ref().map_or(now[shard as usize], |stale| &stale[shard as usize]);
+        (heads, run(orders, seen))
     };
-    let (delta, fates) = ran.map_err(Failure::Refused)?;
+    let (deltas, fates) = ran?;
     sleep(work + sync).await;
-    let (epoch, records) = (delta.epoch, delta.records.clone());
-    let mut inner = model.running(generation)?;
-    if !delta.is_empty() {
-        inner.commit(shard, delta);
+    let mut segments = Vec::new();
+    for (_, delta) in &deltas {
+        delta.records.iter().for_each(|record| push_record(&mut segments, delta.epoch, record.clone()));
     }
-    Ok(Reply { epoch, heads, fates, records })
+    let mut inner = model.running(generation)?;
+    if !deltas.is_empty() {
+        inner.commit(deltas);
+    }
+    Ok(Reply { fates, committed: Committed { segments, heads } })
+}
+
+/// What the batch comes to in each shard, and each command.
+fn run<'a>(
+    orders: &[(Shard, Vec<Order>)],
+    seen: impl Fn(Shard) -> &'a Tables,
+) -> Result<(Vec<(Shard, Delta)>, Vec<Fate>), Failure> {
+    let (mut deltas, mut fates) = (Vec::new(), Vec::new());
+    for (shard, orders) in orders {
+        let before = fates.len();
+        let failed = |(index, error)| Failure::Refused(error, Some(before + index));
+        let (delta, more) = seen(*shard).run(orders).map_err(failed)?;
+        if !delta.is_empty() {
+            deltas.push((*shard, delta));
+        }
+        fates.extend(more);
+    }
+    Ok((deltas, fates))
 }
 
 impl Model {
-    /// What a commit function that read before it had the lock would work on.
-    fn snapshot(&self, shard: Shard, generation: u64) -> Result<Option<Tables>, Failure> {
+    /// What a commit function that read before it had the locks would work on.
+    fn snapshot(&self, generation: u64) -> Result<Option<Vec<Tables>>, Failure> {
         let inner = self.running(generation)?;
-        Ok((inner.settings.broken == Broken::StaleSnapshot).then(|| inner.rows[shard as usize].tables.clone()))
+        let snapshot = || inner.rows.iter().map(|row| row.tables.clone()).collect();
+        Ok((inner.settings.broken == Broken::StaleSnapshot).then(snapshot))
     }
 }

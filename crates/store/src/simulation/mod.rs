@@ -66,7 +66,7 @@ struct Inner {
     random: Random,
     rows: Vec<Row>,
     /// What was committed, in the order of time.
-    history: Vec<(Shard, Delta)>,
+    history: Vec<Vec<(Shard, Delta)>>,
     lost: Vec<Arc<Record>>,
     /// So much of the history is never lost.
     kept: usize,
@@ -138,10 +138,7 @@ impl Model {
         let mut inner = self.inner.lock();
         inner.end();
         inner.forget(lose);
-        for shard in 0..inner.rows.len() {
-            let delta = inner.rows[shard].tables.new_epoch();
-            inner.commit(shard as Shard, delta);
-        }
+        inner.begin_epoch();
         inner.up = true;
     }
 
@@ -156,10 +153,7 @@ impl Model {
             }
         }
         let Ok(mut inner) = self.running(generation) else { return };
-        for shard in 0..inner.rows.len() {
-            let delta = inner.rows[shard].tables.new_epoch();
-            inner.commit(shard as Shard, delta);
-        }
+        inner.begin_epoch();
     }
 
     /// The end of each shard's log, now.
@@ -235,9 +229,14 @@ impl Inner {
         log.filter(move |record| record.pos > after && record.pos <= to)
     }
 
-    fn commit(&mut self, shard: Shard, delta: Delta) {
-        self.rows[shard as usize].tables.apply(&delta);
-        self.history.push((shard, delta));
+    fn commit(&mut self, deltas: Vec<(Shard, Delta)>) {
+        deltas.iter().for_each(|(shard, delta)| self.rows[*shard as usize].tables.apply(delta));
+        self.history.push(deltas);
+    }
+
+    fn begin_epoch(&mut self) {
+        let deltas = self.rows.iter().enumerate().map(|(shard, row)| (shard as Shard, row.tables.new_epoch()));
+        self.commit(deltas.collect());
     }
 
     fn end(&mut self) {
@@ -249,13 +248,14 @@ impl Inner {
     /// Loses the newest commits of this epoch.
     fn forget(&mut self, lose: usize) {
         for _ in 0..lose.min(self.history.len() - self.kept) {
-            let Some((_, delta)) = self.history.pop_if(|(_, delta)| !delta.is_empty()) else { break };
-            self.lost.extend(delta.records);
+            let is_of_commands = |deltas: &mut Vec<(Shard, Delta)>| deltas.iter().any(|(_, delta)| !delta.is_empty());
+            let Some(deltas) = self.history.pop_if(is_of_commands) else { break };
+            self.lost.extend(deltas.into_iter().flat_map(|(_, delta)| delta.records));
         }
         for row in &mut self.rows {
             row.tables = Tables::new();
         }
-        for (shard, delta) in &self.history {
+        for (shard, delta) in self.history.iter().flatten() {
             self.rows[*shard as usize].tables.apply(delta);
         }
     }
@@ -274,7 +274,7 @@ impl Simulated {
             inner.nodes += 1;
             inner.nodes.to_be_bytes()
         };
-        let doors = Doors::new(model.shards(), || Appender { model: model.clone(), nonce }, stats, spawn);
+        let doors = Doors::new(model.shards(), nonce, || Appender { model: model.clone() }, stats, spawn);
         Self { model: model.clone(), doors }
     }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    command::{Answer, Command, Fate, Key, record},
+    command::{self, Answer, Command, Fate, record},
     db::Stmt,
     error::{Error, Result},
     log::{Change, Commit, Outcome, Record, RoomPart},
@@ -31,7 +31,8 @@ enum What {
 type TxnKey = (Arc<str>, [u8; 16]);
 
 impl Order {
-    pub(super) fn new(command: &Command, key: &Key) -> Self {
+    pub(super) fn new(order: &command::Order<'_>) -> Self {
+        let command::Order { command, key, .. } = order;
         let what = match command {
             Command::Write(statements) => What::Write(statements.clone()),
             Command::Commit(commit) => What::Commit(commit.clone()),
@@ -90,29 +91,32 @@ impl Tables {
         Delta { epoch: self.epoch + 1, head: self.head + GAP, ..Delta::default() }
     }
 
-    /// What the batch comes to, on these rows.
-    pub(super) fn run(&self, orders: &[Order]) -> Result<(Delta, Vec<Fate>)> {
+    /// What the batch comes to, on these rows; or the index of the command that fails.
+    pub(super) fn run(&self, orders: &[Order]) -> Result<(Delta, Vec<Fate>), (usize, Error)> {
         let mut delta = Delta { epoch: self.epoch, head: self.head, ..Delta::default() };
         let mut fates = Vec::with_capacity(orders.len());
-        for Order { key, what } in orders {
-            if let Some((pos, answer)) = self.txns.get(key) {
-                fates.push(Fate::Before { pos: *pos, answer: answer.clone() });
-                continue;
-            }
-            if delta.txns.iter().any(|(other, _)| other == key) {
-                return Err(Error::Database("a key stands twice in a batch".into()));
-            }
-            fates.push(match what {
-                What::Write(statements) => {
-                    let rows = self.write(statements, &mut delta)?;
-                    let answer = rows.iter().map(usize::to_string).collect::<Vec<_>>().join(",");
-                    delta.txns.push((key.clone(), (0, answer)));
-                    Fate::Done(Answer::Write(rows))
-                }
-                What::Commit(commit) => self.commit(commit, key, &mut delta)?,
-            });
+        for (index, order) in orders.iter().enumerate() {
+            fates.push(self.run_one(order, &mut delta).map_err(|error| (index, error))?);
         }
         Ok((delta, fates))
+    }
+
+    fn run_one(&self, Order { key, what }: &Order, delta: &mut Delta) -> Result<Fate> {
+        if let Some((pos, answer)) = self.txns.get(key) {
+            return Ok(Fate::Before { pos: *pos, answer: answer.clone() });
+        }
+        if delta.txns.iter().any(|(other, _)| other == key) {
+            return Err(Error::Database("a key stands twice in a batch".into()));
+        }
+        match what {
+            What::Write(statements) => {
+                let rows = self.write(statements, delta)?;
+                let answer = rows.iter().map(usize::to_string).collect::<Vec<_>>().join(",");
+                delta.txns.push((key.clone(), (0, answer)));
+                Ok(Fate::Done(Answer::Write(rows)))
+            }
+            What::Commit(commit) => self.commit(commit, key, delta),
+        }
     }
 
     fn commit(&self, commit: &Commit, key: &TxnKey, delta: &mut Delta) -> Result<Fate> {

@@ -23,7 +23,7 @@ use crate::{
     db::{Follower, Stmt},
     dialect,
     error::{Error, Result},
-    log::{Commit, Committed, Head, Outcome, Record},
+    log::{Commit, Committed, Head, Outcome, Record, Segment},
     stats::Stats,
 };
 
@@ -165,7 +165,8 @@ impl<'a> Publisher<'a> {
                 if let Some(follower) = &self.follower
                     && !records.is_empty()
                 {
-                    follower(&Committed { epoch: self.epoch, records, heads: Vec::new() });
+                    let segment = Segment { shard: 0, epoch: self.epoch, records };
+                    follower(&Committed { segments: vec![segment], heads: Vec::new() });
                 }
                 jobs.into_iter().zip(results).for_each(|(job, result)| finish(job, result));
             }
@@ -297,7 +298,7 @@ mod tests {
         let followed = Arc::new(AtomicUsize::new(0));
         let counted = followed.clone();
         let follower: Follower = Arc::new(move |committed| {
-            counted.fetch_add(committed.records.len(), Relaxed);
+            counted.fetch_add(committed.segments.iter().map(|segment| segment.records.len()).sum(), Relaxed);
         });
         let (reply, _) = oneshot::channel();
         jobs.try_send(Job::Follow { follower, reply }).ok();

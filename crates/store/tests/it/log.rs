@@ -77,7 +77,7 @@ pub(crate) async fn positions_and_numbers_are_dense_under_concurrent_commits(sto
     let seen = last.clone();
     let heads = db
         .follow(Arc::new(move |committed| {
-            for record in &committed.records {
+            for record in committed.segments.iter().flat_map(|segment| &segment.records) {
                 assert_eq!(
                     seen.fetch_add(1, Ordering::SeqCst) + 1,
                     record.pos,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use store::{Db, Error, postgres::Config};
+use store::{Db, Error, Stmt, Value, postgres::Config};
 
 use crate::{
     engines::database,
@@ -36,6 +36,39 @@ async fn nodes_that_commit_at_once_leave_no_gap_and_no_double() {
     for (index, (seq, pos, _)) in history.iter().enumerate() {
         assert_eq!((*seq, *pos), (index as i64 + 1, index as i64 + 1));
     }
+}
+
+/// Blocks of the index of transactions that were looked at so far. A connection tells what it has looked at when it has
+/// done something, once a second at most.
+async fn blocks_of_transactions(db: &Db, moment: &str) -> i64 {
+    let mut counted = 0;
+    for n in 0..2 {
+        tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
+        db.commit(send(&format!("${moment}.{n}"))).await.unwrap();
+        let sql = "select (idx_blks_hit + idx_blks_read)::bigint from pg_statio_user_tables where relname = 'txn'";
+        counted = db.query(sql, Vec::new(), |row| row.get(0)).await.unwrap()[0];
+    }
+    counted
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_costs_the_same_however_many_there_were() {
+    let db = open(&database().await, 1).await.unwrap();
+    create(&db).await;
+    let mut looked_at = Vec::new();
+    for before in [0, 50_000] {
+        // Of the same day, that of all commits in these tests.
+        let earlier = "insert into txn (shard, day, user_id, key, event_id, pos)
+            select 0, 0, '@' || n, decode(md5(n::text), 'hex'), '', 0 from generate_series(1::bigint, $1) n";
+        db.tidy(Stmt::new(earlier, vec![Value::Int(before)])).await.unwrap();
+        let start = blocks_of_transactions(&db, &format!("begin{before}")).await;
+        for n in 0..100 {
+            db.commit(with_txn(&format!("$m{before}.{n}"), &format!("t{before}.{n}"))).await.unwrap();
+        }
+        looked_at.push(blocks_of_transactions(&db, &format!("end{before}")).await - start);
+    }
+    assert!(looked_at[0] >= 100, "they are counted: {looked_at:?}");
+    assert!(looked_at[1] < looked_at[0] * 4, "the index grows by a level or two: {looked_at:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,0 +1,364 @@
+//! Where commands wait for their batch: what each shard is asked, in order, and which shards a batch may take.
+//!
+//! A batch takes what waits in the shard that has waited longest, and while that is not yet worth a call, what waits in
+//! the next. So a call has many commands whether they are spread over the shards or not, and a node that is busy makes
+//! several calls at once, of different shards.
+
+use std::{
+    collections::{HashSet, VecDeque},
+    mem,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+};
+
+use parking_lot::Mutex;
+use tokio::sync::{Notify, oneshot};
+
+use crate::{
+    command::{Answer, Command, Key, Order},
+    error::{Error, Result},
+    log::Shard,
+};
+
+/// Commands that may wait; one more is refused with [`Error::Overloaded`].
+const LIMIT: usize = 16 * 1024;
+/// So many commands are worth a call beside one that is under way: its own cost is a small part of theirs.
+const WORTH: usize = 32;
+/// Commands in one batch at most.
+const BATCH: usize = 512;
+/// Bytes in one batch, about, unless a single command has more.
+const BATCH_BYTES: usize = 1024 * 1024;
+
+/// The queues of a node.
+pub(crate) struct Queues {
+    inner: Mutex<Inner>,
+    /// Something is worth looking at again.
+    work: Notify,
+    nonce: [u8; 8],
+    /// How many keys this node has made.
+    keys: AtomicU64,
+}
+
+struct Inner {
+    shards: Vec<Queue>,
+    /// Shards in which something waits and nothing is under way, the one that waits longest first.
+    ready: VecDeque<Shard>,
+    /// How many commands wait in those.
+    ready_commands: usize,
+    waiting: usize,
+    /// Batches under way whose outcome is not in doubt.
+    under_way: usize,
+    closed: bool,
+}
+
+/// One shard's.
+#[derive(Default)]
+struct Queue {
+    jobs: VecDeque<Job>,
+    /// A batch with commands of this shard is under way: those that follow wait for it.
+    busy: bool,
+}
+
+/// A command that waits for its commit, with the key that it keeps however often it is sent.
+pub(crate) struct Job {
+    pub(crate) shard: Shard,
+    pub(crate) command: Command,
+    pub(crate) key: Key,
+    reply: oneshot::Sender<Result<Answer>>,
+}
+
+impl Job {
+    pub(crate) fn order(&self) -> Order<'_> {
+        Order { shard: self.shard, command: &self.command, key: &self.key }
+    }
+
+    /// Whether nobody waits for it any more.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.reply.is_closed()
+    }
+
+    pub(crate) fn finish(self, result: Result<Answer>) {
+        // A caller that went away does not need its answer.
+        self.reply.send(result).ok();
+    }
+}
+
+/// Commands on their way, those of a shard together and in order. Their shards are taken until this is dropped.
+pub(crate) struct Batch<'a> {
+    pub(crate) jobs: Vec<Job>,
+    shards: Vec<Shard>,
+    in_doubt: bool,
+    queues: &'a Queues,
+}
+
+impl Batch<'_> {
+    /// It takes longer than others need to wait for.
+    pub(crate) fn doubt(&mut self) {
+        if !mem::replace(&mut self.in_doubt, true) {
+            self.queues.inner.lock().under_way -= 1;
+            self.queues.work.notify_one();
+        }
+    }
+
+    /// Whether an earlier attempt may yet be committed.
+    pub(crate) fn is_in_doubt(&self) -> bool {
+        self.in_doubt
+    }
+}
+
+impl Drop for Batch<'_> {
+    fn drop(&mut self) {
+        let mut inner = self.queues.inner.lock();
+        inner.under_way -= usize::from(!self.in_doubt);
+        for shard in self.shards.drain(..) {
+            inner.free(shard);
+        }
+        // Whoever drops it looks for the next one; others wait only for the end.
+        if inner.closed {
+            self.queues.work.notify_waiters();
+        }
+    }
+}
+
+impl Queues {
+    /// `nonce`: what the keys of this node begin with; no other node has the same.
+    pub(crate) fn new(shards: usize, nonce: [u8; 8]) -> Self {
+        let inner = Inner {
+            shards: (0..shards).map(|_| Queue::default()).collect(),
+            ready: VecDeque::new(),
+            ready_commands: 0,
+            waiting: 0,
+            under_way: 0,
+            closed: false,
+        };
+        Self { inner: Mutex::new(inner), work: Notify::new(), nonce, keys: AtomicU64::new(0) }
+    }
+
+    /// Puts a command at the end of its shard's queue.
+    ///
+    /// # Errors
+    /// [`Error::Overloaded`], [`Error::Closed`], [`Error::NoRoom`] for a shard that is none.
+    pub(crate) fn push(&self, shard: Shard, command: Command) -> Result<oneshot::Receiver<Result<Answer>>> {
+        let (reply, answer) = oneshot::channel();
+        let job = Job { shard, key: self.key(&command), command, reply };
+        let mut inner = self.inner.lock();
+        if inner.closed {
+            return Err(Error::Closed);
+        }
+        if inner.waiting == LIMIT {
+            return Err(Error::Overloaded);
+        }
+        let queue = inner.shards.get_mut(shard as usize).ok_or(Error::NoRoom)?;
+        queue.jobs.push_back(job);
+        let (is_ready, is_first) = (!queue.busy, queue.jobs.len() == 1);
+        inner.waiting += 1;
+        if is_ready {
+            inner.ready_commands += 1;
+            if is_first {
+                inner.ready.push_back(shard);
+            }
+        }
+        // Those before it have woken somebody already.
+        if inner.ready_commands == 1 || inner.ready_commands == WORTH {
+            self.work.notify_one();
+        }
+        Ok(answer)
+    }
+
+    /// The next batch, as soon as there is one; none once closed and empty.
+    pub(crate) async fn next(&self) -> Option<Batch<'_>> {
+        loop {
+            // Requests that are ready to run get to ask for their commits before the batch leaves.
+            tokio::task::yield_now().await;
+            let mut work = std::pin::pin!(self.work.notified());
+            work.as_mut().enable();
+            {
+                let mut inner = self.inner.lock();
+                if inner.is_worth_a_call() {
+                    let (jobs, shards) = inner.take();
+                    inner.under_way += 1;
+                    if inner.is_worth_a_call() {
+                        self.work.notify_one();
+                    }
+                    return Some(Batch { jobs, shards, in_doubt: false, queues: self });
+                }
+                if inner.closed && inner.waiting == 0 {
+                    return None;
+                }
+            }
+            work.await;
+        }
+    }
+
+    /// Takes no more commands; those that wait are done.
+    pub(crate) fn close(&self) {
+        self.inner.lock().closed = true;
+        self.work.notify_waiters();
+    }
+
+    /// The client's transaction id; without one, a key that no other command ever has.
+    fn key(&self, command: &Command) -> Key {
+        if let Command::Commit(commit) = command
+            && let Some(txn) = &commit.txn
+        {
+            return Key { user_id: txn.user_id.clone(), key: txn.digest() };
+        }
+        let mut key = [0; 16];
+        key[..8].copy_from_slice(&self.nonce);
+        key[8..].copy_from_slice(&self.keys.fetch_add(1, Relaxed).to_be_bytes());
+        Key { user_id: "".into(), key }
+    }
+}
+
+impl Inner {
+    fn is_worth_a_call(&self) -> bool {
+        self.ready_commands > 0 && (self.under_way == 0 || self.ready_commands >= WORTH)
+    }
+
+    /// Takes the next batch off what waits. A key stands in it once for a shard: the second command under it finds what
+    /// the first did.
+    fn take(&mut self) -> (Vec<Job>, Vec<Shard>) {
+        let (mut jobs, mut shards, mut bytes) = (Vec::<Job>::new(), Vec::new(), 0);
+        while jobs.len() < WORTH
+            && let Some(shard) = self.ready.pop_front()
+        {
+            let queue = &mut self.shards[shard as usize];
+            self.ready_commands -= queue.jobs.len();
+            queue.busy = true;
+            shards.push(shard);
+            let mut keys = HashSet::new();
+            while let Some(next) = queue.jobs.front() {
+                bytes += next.command.size();
+                let full = jobs.len() == BATCH || (bytes > BATCH_BYTES && !jobs.is_empty());
+                if full || !keys.insert(next.key.clone()) {
+                    break;
+                }
+                self.waiting -= 1;
+                jobs.extend(queue.jobs.pop_front().filter(|job| !job.is_abandoned()));
+            }
+            if bytes > BATCH_BYTES {
+                break;
+            }
+        }
+        (jobs, shards)
+    }
+
+    /// The batch that had the shard is done.
+    fn free(&mut self, shard: Shard) {
+        let queue = &mut self.shards[shard as usize];
+        queue.busy = false;
+        if !queue.jobs.is_empty() {
+            self.ready_commands += queue.jobs.len();
+            self.ready.push_back(shard);
+        }
+    }
+}
+
+/// The commands as they are sent.
+pub(crate) fn orders(jobs: &[Job]) -> Vec<Order<'_>> {
+    jobs.iter().map(Job::order).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        pin::pin,
+        sync::Arc,
+        task::{Context, Poll, Waker},
+    };
+
+    use super::*;
+
+    fn queues(shards: usize) -> Queues {
+        Queues::new(shards, [7; 8])
+    }
+
+    /// So many commands; their answers, which nobody waits for once they are dropped.
+    fn push(queues: &Queues, shard: Shard, count: usize) -> Vec<oneshot::Receiver<Result<Answer>>> {
+        (0..count).map(|_| queues.push(shard, Command::Write(Vec::new())).unwrap()).collect()
+    }
+
+    /// The shards of the next batch, command by command, if there is one.
+    fn next(queues: &Queues) -> Option<(Vec<Shard>, Batch<'_>)> {
+        let (mut next, mut context) = (pin!(queues.next()), Context::from_waker(Waker::noop()));
+        // The first time it lets others go first.
+        assert!(next.as_mut().poll(&mut context).is_pending());
+        match next.poll(&mut context) {
+            Poll::Ready(Some(batch)) => Some((batch.jobs.iter().map(|job| job.shard).collect(), batch)),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn a_batch_takes_shard_after_shard_until_it_is_worth_a_call() {
+        let queues = queues(4);
+        let _answers = [push(&queues, 2, 20), push(&queues, 0, 20), push(&queues, 2, 5), push(&queues, 1, 31)];
+        let (shards, first) = next(&queues).unwrap();
+        assert_eq!(shards, [vec![2; 25], vec![0; 20]].concat());
+        assert!(next(&queues).is_none(), "31 commands are not worth a call beside another");
+        let _more = push(&queues, 1, 1);
+        let (shards, _second) = next(&queues).unwrap();
+        assert_eq!(shards, [1; 32]);
+        let _waits = push(&queues, 0, 40);
+        assert!(next(&queues).is_none(), "the shard is taken");
+        drop(first);
+        assert_eq!(next(&queues).unwrap().0, [0; 40]);
+    }
+
+    #[test]
+    fn what_waits_goes_past_a_batch_in_doubt_but_not_in_its_shard() {
+        let queues = queues(2);
+        let _answers = [push(&queues, 0, 1), push(&queues, 1, 1)];
+        let (_, mut doubtful) = next(&queues).unwrap();
+        let _waits = [push(&queues, 0, 1), push(&queues, 1, 1)];
+        assert!(next(&queues).is_none());
+        doubtful.doubt();
+        doubtful.doubt();
+        assert!(next(&queues).is_none(), "both shards are taken");
+        drop(doubtful);
+        let (shards, mut doubtful) = next(&queues).unwrap();
+        assert_eq!(shards, [0, 1]);
+        doubtful.shards.pop();
+        doubtful.doubt();
+        queues.inner.lock().free(1);
+        let _last = push(&queues, 1, 1);
+        assert_eq!(next(&queues).unwrap().0, [1]);
+    }
+
+    #[test]
+    fn nobody_waits_for_what_was_given_up() {
+        let queues = queues(1);
+        drop(push(&queues, 0, 3));
+        let _answers = push(&queues, 0, 2);
+        assert_eq!(next(&queues).unwrap().0, [0, 0]);
+        assert_eq!(queues.inner.lock().waiting, 0);
+    }
+
+    #[test]
+    fn the_queues_are_limited() {
+        let queues = queues(2);
+        let answers = push(&queues, 0, LIMIT);
+        assert!(matches!(queues.push(1, Command::Write(Vec::new())), Err(Error::Overloaded)));
+        let (_, batch) = next(&queues).unwrap();
+        assert_eq!(batch.jobs.len(), BATCH);
+        assert!(queues.push(1, Command::Write(Vec::new())).is_ok());
+        drop(answers);
+    }
+
+    #[tokio::test]
+    async fn closed_queues_end_when_all_is_done() {
+        let queues = Arc::new(queues(1));
+        let _answers = push(&queues, 0, 1);
+        let batch = queues.next().await.unwrap();
+        let _waits = push(&queues, 0, 1);
+        queues.close();
+        assert!(matches!(queues.push(0, Command::Write(Vec::new())), Err(Error::Closed)));
+        let waiting = tokio::spawn({
+            let queues = queues.clone();
+            async move { queues.next().await.map(|batch| batch.jobs.len()) }
+        });
+        tokio::task::yield_now().await;
+        drop(batch);
+        assert_eq!(waiting.await.unwrap(), Some(1));
+        assert!(queues.next().await.is_none());
+    }
+}
