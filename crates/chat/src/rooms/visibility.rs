@@ -92,6 +92,13 @@ impl View {
         })
     }
 
+    /// The view that the user had when the event numbered `seq` was the newest.
+    pub(crate) fn back_at(mut self, seq: i64) -> Self {
+        self.membership.retain(|(from, _)| *from <= seq);
+        self.visibility.retain(|(from, _)| *from <= seq);
+        self
+    }
+
     /// Up to which event at most numbered `seq` the user was last a joined member, the leave included; 0 if never.
     pub(crate) fn joined_until(&self, seq: i64) -> i64 {
         let mut joins = self.membership.iter().enumerate();
@@ -166,6 +173,14 @@ mod tests {
         assert!(!view(Visibility::Joined, &membership).sees(25));
         assert!(!view(Visibility::Joined, &membership).sees(29));
         assert!(view(Visibility::Shared, &membership).sees(25));
+    }
+
+    #[test]
+    fn a_later_return_shares_nothing_with_an_earlier_moment() {
+        let view = || view(Visibility::Shared, &[(10, "join"), (20, "ban"), (30, "leave"), (40, "join")]);
+        assert!(view().sees(25));
+        assert!(!view().back_at(30).sees(25) && view().back_at(30).sees(15));
+        assert!(view().back_at(40).sees(25));
     }
 
     #[test]

@@ -94,19 +94,39 @@ async fn who_was_invited_again_is_told_first_what_was_sent_before_the_leave() {
     assert!(told.changes().await.is_empty());
 }
 
-/// As somebody else who may would do it.
+/// An answer that speaks of a moment before the user came back is made from a history in which the user has come back.
+#[tokio::test]
+async fn who_is_no_longer_banned_is_not_told_what_was_sent_during_the_ban_before_they_return() {
+    let told = Told::something().await;
+    member(&told, "ban").await;
+    let since = Some(told.chat.hub.cursor(0));
+    commit(&told, "m.room.message", None, r#"{"msgtype":"m.text","body":"b"}"#).await;
+    member(&told, "leave").await;
+    let until = told.chat.hub.cursor(0);
+    member(&told, "join").await;
+    let room = told.chat.room(&told.room).await.unwrap().unwrap();
+    let (user_id, filter) = (Arc::from(told.session.user_id.as_str()), Filter::default());
+    let span =
+        Span { chat: &told.chat, user_id: &user_id, filter: &filter, since, until, full_state: false, fresh: false };
+    let left = room_changes::left(&span, &room).await.unwrap();
+    assert_eq!(kinds([&left.timeline.events].into_iter()), ["m.room.member"]);
+}
+
 async fn invite(told: &Told) {
+    member(told, "invite").await;
+}
+
+async fn member(told: &Told, membership: &str) {
+    let user = told.session.user_id.as_str().into();
+    commit(told, "m.room.member", Some(user), &format!(r#"{{"membership":"{membership}"}}"#)).await;
+}
+
+/// As somebody else who may would do it.
+async fn commit(told: &Told, kind: &str, state_key: Option<Arc<str>>, content: &str) {
     let Told { chat, session, room, .. } = told;
     let room = chat.room(room).await.unwrap().unwrap();
-    let content = RawValue::from_string(r#"{"membership":"invite"}"#.into()).unwrap();
-    let draft = send::Draft {
-        kind: "m.room.member".into(),
-        state_key: Some(session.user_id.as_str().into()),
-        content,
-        txn: None,
-        redacts: None,
-        only_from: &[],
-    };
+    let content = RawValue::from_string(content.into()).unwrap();
+    let draft = send::Draft { kind: kind.into(), state_key, content, txn: None, redacts: None, only_from: &[] };
     let commit = send::prepare(chat, &room, &room.inner.read(), &session.user_id, &draft, Vec::new()).unwrap();
     chat.commit(commit).await.unwrap();
 }
