@@ -22,7 +22,7 @@ pub(crate) fn run(arguments: impl Iterator<Item = String>) -> Result<String, Str
     let mut command = Command::new(env!("CARGO"));
     command.args(["test", "--quiet", "--package", "e2e", "--test", "outside", "chaos::", "--", "--nocapture"]);
     // What went wrong is said in words.
-    command.env("RUST_BACKTRACE", "0");
+    command.env("RUST_BACKTRACE", "0").env("CHATBOOK_CHAOS_WATCHED", "1");
     let numbers = [("CHATBOOK_CHAOS_SECONDS", seconds), ("CHATBOOK_CHAOS_SEED", seed)];
     for (variable, number) in numbers.into_iter().chain([("CHATBOOK_CHAOS_KILLS_ONLY", kills_only.then_some(1))]) {
         if let Some(number) = number {

@@ -87,9 +87,10 @@ pub enum Lane {
     Services,
 }
 
-/// Makes faults of a lane, one after the other, until told to stop.
+/// Makes faults of a lane, one after the other, until told to stop. `watched`: each is printed.
 pub async fn run(
     lane: Lane,
+    watched: bool,
     cluster: Arc<Cluster>,
     recorder: Arc<Recorder>,
     mut random: Random,
@@ -115,7 +116,9 @@ pub async fn run(
             }
         };
         let end = recorder.now();
-        println!("{:>7.1} s to {:>6.1} s  {}: {what}", begin.ms as f64 / 1e3, end.ms as f64 / 1e3, kind.name());
+        if watched {
+            println!("{:>7.1} s to {:>6.1} s  {}: {what}", begin.ms as f64 / 1e3, end.ms as f64 / 1e3, kind.name());
+        }
         recorder.fault(Fault { kind: kind.name(), what, begin, end });
     }
 }

@@ -36,6 +36,8 @@ pub struct Options {
     pub seed: u64,
     /// Only nodes are killed.
     pub kills_only: bool,
+    /// Somebody looks on: each fault is printed.
+    pub watched: bool,
 }
 
 const PEOPLE: usize = 40;
@@ -176,7 +178,7 @@ impl Parts {
         let lanes = if self.options.kills_only { &[Lane::Kills][..] } else { &[Lane::Nodes, Lane::Services] };
         let lanes = lanes.iter().map(|lane| {
             let (cluster, recorder) = (self.cluster.clone(), self.recorder.clone());
-            faults::run(*lane, cluster, recorder, Random(random.next()), self.stop.subscribe())
+            faults::run(*lane, self.options.watched, cluster, recorder, Random(random.next()), self.stop.subscribe())
         });
         let over = async {
             sleep(Duration::from_secs(self.options.seconds)).await;
