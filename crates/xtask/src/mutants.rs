@@ -55,8 +55,8 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         guard: "the check of transaction ids",
         file: "crates/store/src/postgres/commit_batch.sql",
-        from: "t.user_id = u.user_id and t.key = u.key\n",
-        to: "t.user_id = u.user_id and t.key = u.key and false\n",
+        from: "t.user_id = c_user[c] and t.key = c_key[c]\n",
+        to: "t.user_id = c_user[c] and t.key = c_key[c] and false\n",
         tests: &["-p store --test it a_transaction_id_yields_one_event"],
     },
     Mutant {
