@@ -58,21 +58,21 @@ const KILLS: [(usize, Kind); 5] = [
 ];
 
 const OF_NODES: [(usize, Kind); 7] =
-    [KILLS[0], KILLS[1], KILLS[2], KILLS[3], KILLS[4], (4, Kind::Freeze), (1, Kind::RollingRestart)];
+    [KILLS[0], KILLS[1], KILLS[2], KILLS[3], KILLS[4], (4, Kind::Freeze), (3, Kind::RollingRestart)];
 
 const OF_SERVICES: [(usize, Kind); 13] = [
-    (3, Kind::RedisKill),
-    (2, Kind::RedisFlush),
-    (2, Kind::RedisFreeze),
-    (4, Kind::RedisCut),
+    (1, Kind::RedisKill),
+    (1, Kind::RedisFlush),
+    (1, Kind::RedisFreeze),
+    (1, Kind::RedisCut),
     (1, Kind::RedisSlow),
-    (3, Kind::PostgresRestart),
-    (3, Kind::PostgresFailover),
-    (2, Kind::PostgresFreeze),
-    (4, Kind::PostgresCut),
-    (3, Kind::PostgresLoses),
-    (2, Kind::PostgresSlow),
-    (2, Kind::FrontCut),
+    (1, Kind::PostgresRestart),
+    (1, Kind::PostgresFailover),
+    (1, Kind::PostgresFreeze),
+    (1, Kind::PostgresCut),
+    (1, Kind::PostgresLoses),
+    (1, Kind::PostgresSlow),
+    (1, Kind::FrontCut),
     (1, Kind::FrontSlow),
 ];
 
@@ -96,14 +96,18 @@ pub async fn run(
     mut random: Random,
     stop: watch::Receiver<bool>,
 ) {
+    let mut deck = Vec::new();
     while !*stop.borrow() {
         let (from, to) = if lane == Lane::Kills { (300, 1_500) } else { (500, 3_500) };
         sleep(random.ms(from, to)).await;
-        let kind = match lane {
-            Lane::Kills => random.weighted(&KILLS),
-            Lane::Nodes => random.weighted(&OF_NODES),
-            Lane::Services => random.weighted(&OF_SERVICES),
-        };
+        if deck.is_empty() {
+            deck = random.deck(match lane {
+                Lane::Kills => &KILLS[..],
+                Lane::Nodes => &OF_NODES,
+                Lane::Services => &OF_SERVICES,
+            });
+        }
+        let Some(kind) = deck.pop() else { return };
         if *stop.borrow() {
             return;
         }

@@ -37,6 +37,16 @@ impl Random {
         choices[0].1
     }
 
+    /// All of the choices, each as often as its weight, in some order: what is drawn from one deck after the other comes
+    /// evenly.
+    pub fn deck<T: Copy>(&mut self, choices: &[(usize, T)]) -> Vec<T> {
+        let mut deck: Vec<T> = choices.iter().flat_map(|(weight, choice)| vec![*choice; *weight]).collect();
+        for end in (1..deck.len()).rev() {
+            deck.swap(end, self.below(end + 1));
+        }
+        deck
+    }
+
     /// One of a slice, if it has any.
     pub fn pick<'a, T>(&mut self, all: &'a [T]) -> Option<&'a T> {
         if all.is_empty() { None } else { all.get(self.below(all.len())) }
@@ -63,5 +73,8 @@ mod tests {
         }
         assert!(counts[0] > 50 && counts[1] == 0 && counts[2] > 800, "{counts:?}");
         assert!((5..=9).contains(&a.ms(5, 9).as_millis()));
+        let mut deck = a.deck(&[(1, 0), (3, 1)]);
+        deck.sort_unstable();
+        assert_eq!(deck, [0, 1, 1, 1]);
     }
 }
