@@ -232,27 +232,27 @@ impl Hub {
     /// whoever follows a user has to begin again from a token.
     pub(crate) fn reset(&self, shard: Shard, head: Head) {
         let Some(tail) = self.tails.get(shard as usize) else { return };
-        {
-            let mut tail = tail.lock();
-            // Somebody else was here before, and it has gone on since.
-            if (head.epoch, head.pos) <= (tail.epoch, self.cursor(shard)) {
-                return;
-            }
-            *tail = Tail::new(head);
-            self.known[shard as usize].store(head.pos, Ordering::Release);
-            self.cursors[shard as usize].store(head.pos, Ordering::Release);
+        let mut tail = tail.lock();
+        // Somebody else was here before, and it has gone on since.
+        if (head.epoch, head.pos) <= (tail.epoch, self.cursor(shard)) {
+            return;
         }
         self.counts.resets.fetch_add(1, Ordering::Relaxed);
         tracing::warn!(name: "tail.reset", shard, epoch = head.epoch, pos = head.pos, "the log begins anew here");
+        *tail = Tail::new(head);
         self.rooms.clear();
         self.sessions.clear();
         self.audience.clear();
         let users: Vec<_> = self.users.iter().map(|user| user.clone()).collect();
         self.users.clear();
-        for user in users {
+        for user in &users {
             user.inner.lock().retired = true;
-            user.wake();
         }
+        // Last: who sees the new cursor must find nothing that was in memory before.
+        self.known[shard as usize].store(head.pos, Ordering::Release);
+        self.cursors[shard as usize].store(head.pos, Ordering::Release);
+        drop(tail);
+        users.iter().for_each(|user| user.wake());
         self.moved.notify_waiters();
     }
 

@@ -96,10 +96,12 @@ async fn reached(chat: &Chat, user: &HotUser, since: Option<&Token>) -> Result<V
     if since.is_some_and(|since| since.shards.len() != chat.db.shards()) {
         return Err(Error::invalid("`since` is not a token of this server: sync without it."));
     }
+    let cursors = chat.freshness.reached(since.map(|since| since.shards.as_slice()), chat.user_shard(&user.id)).await?;
+    // After the cursors: they may be those of a log that began anew, of which this user in memory knows nothing.
     if user.inner.lock().retired {
         return Err(Error::Store(store::Error::Unavailable));
     }
-    chat.freshness.reached(since.map(|since| since.shards.as_slice()), chat.user_shard(&user.id)).await
+    Ok(cursors)
 }
 
 pub(super) fn position(shards: &[i64], shard: i64) -> i64 {
