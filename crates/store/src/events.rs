@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     db::{Db, Stmt},
     error::Result,
-    log::{DAY_MS, Event, Shard},
+    log::{DAY_MS, Event, Shard, TxnKey},
     params,
     value::Row,
 };
@@ -130,4 +130,12 @@ pub fn expire_log(ts: i64) -> Stmt {
         "delete from log where (shard, pos) in (select shard, pos from log where ts < $1 order by shard, pos limit 5000)",
         params![ts],
     )
+}
+
+/// The first event of the commit that was made under a transaction id not long before `now`, milliseconds.
+pub async fn under_txn(db: &Db, shard: Shard, txn: &TxnKey, now: i64) -> Result<Option<String>> {
+    let day = now / DAY_MS;
+    let sql = "select event_id from txn where shard = $1 and day in ($2, $3, $4) and user_id = $5 and key = $6";
+    let params = params![shard, day - 1, day, day + 1, &*txn.user_id, txn.digest().to_vec()];
+    db.query_opt(sql, params, |row| row.get(0)).await
 }

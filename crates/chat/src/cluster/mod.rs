@@ -45,15 +45,19 @@ pub(crate) fn start(chat: &Arc<Chat>) {
     if !chat.db.is_shared() {
         return;
     }
-    let weak = Arc::downgrade(chat);
+    let hints = chat.bus.as_ref().map_or_else(|| watch::channel(false).1, Bus::healthy);
+    let (weak, mut news) = (Arc::downgrade(chat), hints.clone());
     tokio::spawn(async move {
         while let Some(chat) = weak.upgrade() {
             report::send(&chat).await;
             drop(chat);
-            tokio::time::sleep(REPORT_EVERY).await;
+            tokio::select! {
+                () = tokio::time::sleep(REPORT_EVERY) => {}
+                // That messages go through, or no longer do, is told at once. An end of the bus is no news.
+                Ok(()) = news.changed() => {}
+            }
         }
     });
-    let hints = chat.bus.as_ref().map_or_else(|| watch::channel(false).1, Bus::healthy);
     tokio::spawn(Follow::new(chat.db.clone(), &chat.hub, hints).run());
     let Some(bus) = &chat.bus else { return };
     let (weak, mut messages) = (Arc::downgrade(chat), bus.subscribe());

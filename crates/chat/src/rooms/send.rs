@@ -145,6 +145,16 @@ pub(crate) struct Draft {
 }
 
 impl Draft {
+    /// What it is known by when it is sent again.
+    fn key(&self, room: &Room, sender: &UserId) -> Option<TxnKey> {
+        self.txn.as_ref().map(|(device_id, txn_id)| TxnKey {
+            user_id: sender.as_str().into(),
+            device_id: device_id.clone(),
+            scope: format!("{} {} {}", room.id, self.kind, self.redacts.as_deref().unwrap_or_default()),
+            txn_id: txn_id.clone(),
+        })
+    }
+
     /// A state event.
     pub(crate) fn state(kind: &str, state_key: &str, content: &impl Serialize) -> Result<Self> {
         let content = to_raw_value(content).map_err(|e| Error::invalid(e.to_string()))?;
@@ -204,17 +214,22 @@ pub(crate) async fn send(chat: &Chat, room_id: &str, sender: &UserId, draft: &Dr
             match decide(&inner, &room, sender, draft) {
                 Ok(guards) => match unchanged(&inner, sender, draft) {
                     Some(event_id) if fresh => return Ok(event_id),
-                    Some(_) => None,
-                    None => Some(prepare(chat, &room, &inner, sender, draft, guards)?),
+                    Some(_) => Ok(None),
+                    None => Ok(Some(prepare(chat, &room, &inner, sender, draft, guards)?)),
                 },
-                Err(error) if fresh => return Err(error),
-                Err(_) => None,
+                Err(error) if fresh => Err(error),
+                Err(_) => Ok(None),
             }
         };
-        let Some(commit) = commit else {
-            chat.fresh().await?;
-            fresh = true;
-            continue;
+        let commit = match commit {
+            Ok(Some(commit)) => commit,
+            Ok(None) => {
+                chat.fresh().await?;
+                fresh = true;
+                continue;
+            }
+            // Who repeats what was done is answered as then, whatever they may do now.
+            Err(error) => return done_before(chat, &room, sender, draft).await?.ok_or(error),
         };
         match chat.commit(commit).await {
             Ok(Outcome::Committed(record)) => {
@@ -233,6 +248,13 @@ pub(crate) async fn send(chat: &Chat, room_id: &str, sender: &UserId, draft: &Dr
         }
     }
     Err(busy())
+}
+
+/// The event that was sent under the same transaction id.
+async fn done_before(chat: &Chat, room: &Room, sender: &UserId, draft: &Draft) -> Result<Option<Arc<str>>> {
+    let Some(txn) = draft.key(room, sender) else { return Ok(None) };
+    let event_id = store::events::under_txn(&chat.db, room.shard, &txn, chat.env.now()).await?;
+    Ok(event_id.map(Into::into))
 }
 
 /// What somebody hears of a room that is unknown or not theirs: the same, so that room ids cannot be probed.
@@ -280,12 +302,7 @@ pub(crate) fn prepare(
 ) -> Result<Commit> {
     let event = build(chat, &room.id, inner, sender, draft)?;
     let mut commit = Commit { shard: room.shard, ts: event.ts, ..Commit::default() };
-    commit.txn = draft.txn.as_ref().map(|(device_id, txn_id)| TxnKey {
-        user_id: sender.as_str().into(),
-        device_id: device_id.clone(),
-        scope: format!("{} {} {}", room.id, draft.kind, draft.redacts.as_deref().unwrap_or_default()),
-        txn_id: txn_id.clone(),
-    });
+    commit.txn = draft.key(room, sender);
     project(chat, room, inner, &event, &draft.content, 0, &mut commit);
     // A state event repeats what it replaces.
     if let Some(replaced) = draft.state_key.as_ref().and_then(|state_key| inner.get(&draft.kind, state_key)) {

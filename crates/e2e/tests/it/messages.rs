@@ -32,6 +32,18 @@ async fn a_message_under_the_same_transaction_id_is_sent_once() {
 }
 
 #[tokio::test]
+async fn who_repeats_a_message_is_answered_as_the_first_time_whatever_they_may_do_now() {
+    let server = Server::start().await;
+    let (alice, bob) = (server.register("alice").await, server.register("bob").await);
+    let room = server.public_room(&alice, &[&bob]).await;
+    let said = server.say(&bob, &room, "one").await;
+    server.moderate(&alice, &room, "kick", &bob).await;
+    assert_eq!(server.say(&bob, &room, "one").await, said);
+    let path = server.room(&room, "send/m.room.message/two");
+    server.put(&path, json!({ "msgtype": "m.text", "body": "two" })).by(&bob).refused(403, "M_FORBIDDEN").await;
+}
+
+#[tokio::test]
 async fn only_the_device_that_sent_it_sees_the_transaction_id() {
     let server = Server::start().await;
     let (alice, bob) = (server.register("alice").await, server.register("bob").await);
