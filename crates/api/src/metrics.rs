@@ -57,6 +57,8 @@ impl Metrics {
         counter(&mut out, "chatbook_store_transactions_total", "Transactions.", writer.batches);
         counter(&mut out, "chatbook_store_commands_total", "Commands in those transactions.", writer.commands);
         counter(&mut out, "chatbook_store_failed_commands_total", "Commands that failed.", writer.failed);
+        let refused = "Commands that were not taken on: too many waited, or something had waited for too long.";
+        counter(&mut out, "chatbook_store_refused_commands_total", refused, writer.refused);
         let busy = seconds(writer.busy_us);
         counter(&mut out, "chatbook_store_busy_seconds_total", "Time spent in transactions.", busy);
         counter(&mut out, "chatbook_store_syncs_total", "How often the disk was waited for.", writer.syncs);

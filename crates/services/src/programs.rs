@@ -8,10 +8,12 @@ use std::{
 use crate::Error;
 
 /// A program, and Debian's package that has it.
-const PROGRAMS: [(&str, &str); 9] = [
+const PROGRAMS: [(&str, &str); 11] = [
     ("initdb", "postgresql"),
     ("postgres", "postgresql"),
     ("pg_basebackup", "postgresql"),
+    ("pg_dump", "postgresql"),
+    ("pg_restore", "postgresql"),
     ("psql", "postgresql"),
     ("redis-server", "redis-server"),
     ("redis-cli", "redis-server"),

@@ -3,15 +3,20 @@
 //! A batch takes what waits in the shard that has waited longest, and while that is not yet worth a call, what waits in
 //! the next. So a call has many commands whether they are spread over the shards or not, and a node that is busy makes
 //! several calls at once, of different shards.
+//!
+//! What cannot be done soon is refused instead of kept waiting: too much of it, or behind something that is stuck.
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{BTreeMap, HashSet, VecDeque},
     mem,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
 
 use parking_lot::Mutex;
-use tokio::sync::{Notify, oneshot};
+use tokio::{
+    sync::{Notify, oneshot},
+    time::{Duration, Instant, timeout},
+};
 
 use crate::{
     command::{Answer, Command, Key, Order},
@@ -27,6 +32,10 @@ const WORTH: usize = 32;
 const BATCH: usize = 512;
 /// Bytes in one batch, about, unless a single command has more.
 const BATCH_BYTES: usize = 1024 * 1024;
+/// A batch that is under way for so long holds up the others no more.
+const SLOW: Duration = Duration::from_secs(1);
+/// Where a command waits for so long, no other may wait behind it: who comes now is told at once to come back later.
+const STUCK: Duration = Duration::from_secs(5);
 
 /// The queues of a node.
 pub(crate) struct Queues {
@@ -45,8 +54,9 @@ struct Inner {
     /// How many commands wait in those.
     ready_commands: usize,
     waiting: usize,
-    /// Batches under way whose outcome is not in doubt.
-    under_way: usize,
+    /// When the batches began that are under way and whose outcome is not in doubt, by number.
+    under_way: BTreeMap<u64, Instant>,
+    batches: u64,
     closed: bool,
 }
 
@@ -54,8 +64,16 @@ struct Inner {
 #[derive(Default)]
 struct Queue {
     jobs: VecDeque<Job>,
-    /// A batch with commands of this shard is under way: those that follow wait for it.
-    busy: bool,
+    /// Since when a batch with commands of this shard is under way: those that follow wait for it.
+    busy: Option<Instant>,
+}
+
+impl Queue {
+    /// Whether something has waited here for too long.
+    fn is_stuck(&self) -> bool {
+        let since = self.busy.or_else(|| self.jobs.front().map(|job| job.asked));
+        since.is_some_and(|since| since.elapsed() > STUCK)
+    }
 }
 
 /// A command that waits for its commit, with the key that it keeps however often it is sent.
@@ -63,6 +81,7 @@ pub(crate) struct Job {
     pub(crate) shard: Shard,
     pub(crate) command: Command,
     pub(crate) key: Key,
+    asked: Instant,
     reply: oneshot::Sender<Result<Answer>>,
 }
 
@@ -86,6 +105,7 @@ impl Job {
 pub(crate) struct Batch<'a> {
     pub(crate) jobs: Vec<Job>,
     shards: Vec<Shard>,
+    number: u64,
     in_doubt: bool,
     queues: &'a Queues,
 }
@@ -94,7 +114,7 @@ impl Batch<'_> {
     /// It takes longer than others need to wait for.
     pub(crate) fn doubt(&mut self) {
         if !mem::replace(&mut self.in_doubt, true) {
-            self.queues.inner.lock().under_way -= 1;
+            self.queues.inner.lock().under_way.remove(&self.number);
             self.queues.work.notify_one();
         }
     }
@@ -108,7 +128,7 @@ impl Batch<'_> {
 impl Drop for Batch<'_> {
     fn drop(&mut self) {
         let mut inner = self.queues.inner.lock();
-        inner.under_way -= usize::from(!self.in_doubt);
+        inner.under_way.remove(&self.number);
         for shard in self.shards.drain(..) {
             inner.free(shard);
         }
@@ -127,7 +147,8 @@ impl Queues {
             ready: VecDeque::new(),
             ready_commands: 0,
             waiting: 0,
-            under_way: 0,
+            under_way: BTreeMap::new(),
+            batches: 0,
             closed: false,
         };
         Self { inner: Mutex::new(inner), work: Notify::new(), nonce, keys: AtomicU64::new(0) }
@@ -136,10 +157,10 @@ impl Queues {
     /// Puts a command at the end of its shard's queue.
     ///
     /// # Errors
-    /// [`Error::Overloaded`], [`Error::Closed`], [`Error::NoRoom`] for a shard that is none.
+    /// [`Error::Overloaded`] if too many wait or the shard is stuck, [`Error::Closed`], [`Error::NoRoom`] for a shard that is none.
     pub(crate) fn push(&self, shard: Shard, command: Command) -> Result<oneshot::Receiver<Result<Answer>>> {
         let (reply, answer) = oneshot::channel();
-        let job = Job { shard, key: self.key(&command), command, reply };
+        let job = Job { shard, key: self.key(&command), command, asked: Instant::now(), reply };
         let mut inner = self.inner.lock();
         if inner.closed {
             return Err(Error::Closed);
@@ -148,8 +169,11 @@ impl Queues {
             return Err(Error::Overloaded);
         }
         let queue = inner.shards.get_mut(shard as usize).ok_or(Error::NoRoom)?;
+        if queue.is_stuck() {
+            return Err(Error::Overloaded);
+        }
         queue.jobs.push_back(job);
-        let (is_ready, is_first) = (!queue.busy, queue.jobs.len() == 1);
+        let (is_ready, is_first) = (queue.busy.is_none(), queue.jobs.len() == 1);
         inner.waiting += 1;
         if is_ready {
             inner.ready_commands += 1;
@@ -171,21 +195,29 @@ impl Queues {
             tokio::task::yield_now().await;
             let mut work = std::pin::pin!(self.work.notified());
             work.as_mut().enable();
-            {
+            let something_waits = {
                 let mut inner = self.inner.lock();
                 if inner.is_worth_a_call() {
                     let (jobs, shards) = inner.take();
-                    inner.under_way += 1;
+                    inner.batches += 1;
+                    let number = inner.batches;
+                    inner.under_way.insert(number, Instant::now());
                     if inner.is_worth_a_call() {
                         self.work.notify_one();
                     }
-                    return Some(Batch { jobs, shards, in_doubt: false, queues: self });
+                    return Some(Batch { jobs, shards, number, in_doubt: false, queues: self });
                 }
                 if inner.closed && inner.waiting == 0 {
                     return None;
                 }
+                inner.ready_commands > 0
+            };
+            if something_waits {
+                // For a batch that may turn out to be slow.
+                timeout(SLOW, work).await.ok();
+            } else {
+                work.await;
             }
-            work.await;
         }
     }
 
@@ -211,7 +243,8 @@ impl Queues {
 
 impl Inner {
     fn is_worth_a_call(&self) -> bool {
-        self.ready_commands > 0 && (self.under_way == 0 || self.ready_commands >= WORTH)
+        let is_alone = || self.under_way.values().all(|begun| begun.elapsed() >= SLOW);
+        self.ready_commands > 0 && (self.ready_commands >= WORTH || is_alone())
     }
 
     /// Takes the next batch off what waits. A key stands in it once for a shard: the second command under it finds what
@@ -223,7 +256,7 @@ impl Inner {
         {
             let queue = &mut self.shards[shard as usize];
             self.ready_commands -= queue.jobs.len();
-            queue.busy = true;
+            queue.busy = Some(Instant::now());
             shards.push(shard);
             let mut keys = HashSet::new();
             while let Some(next) = queue.jobs.front() {
@@ -245,7 +278,7 @@ impl Inner {
     /// The batch that had the shard is done.
     fn free(&mut self, shard: Shard) {
         let queue = &mut self.shards[shard as usize];
-        queue.busy = false;
+        queue.busy = None;
         if !queue.jobs.is_empty() {
             self.ready_commands += queue.jobs.len();
             self.ready.push_back(shard);
@@ -288,8 +321,8 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_batch_takes_shard_after_shard_until_it_is_worth_a_call() {
+    #[tokio::test(start_paused = true)]
+    async fn a_batch_takes_shard_after_shard_until_it_is_worth_a_call() {
         let queues = queues(4);
         let _answers = [push(&queues, 2, 20), push(&queues, 0, 20), push(&queues, 2, 5), push(&queues, 1, 31)];
         let (shards, first) = next(&queues).unwrap();
@@ -304,8 +337,8 @@ mod tests {
         assert_eq!(next(&queues).unwrap().0, [0; 40]);
     }
 
-    #[test]
-    fn what_waits_goes_past_a_batch_in_doubt_but_not_in_its_shard() {
+    #[tokio::test(start_paused = true)]
+    async fn what_waits_goes_past_a_batch_in_doubt_but_not_in_its_shard() {
         let queues = queues(2);
         let _answers = [push(&queues, 0, 1), push(&queues, 1, 1)];
         let (_, mut doubtful) = next(&queues).unwrap();
@@ -324,8 +357,8 @@ mod tests {
         assert_eq!(next(&queues).unwrap().0, [1]);
     }
 
-    #[test]
-    fn nobody_waits_for_what_was_given_up() {
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_for_what_was_given_up() {
         let queues = queues(1);
         drop(push(&queues, 0, 3));
         let _answers = push(&queues, 0, 2);
@@ -333,8 +366,8 @@ mod tests {
         assert_eq!(queues.inner.lock().waiting, 0);
     }
 
-    #[test]
-    fn the_queues_are_limited() {
+    #[tokio::test(start_paused = true)]
+    async fn the_queues_are_limited() {
         let queues = queues(2);
         let answers = push(&queues, 0, LIMIT);
         assert!(matches!(queues.push(1, Command::Write(Vec::new())), Err(Error::Overloaded)));
@@ -342,6 +375,23 @@ mod tests {
         assert_eq!(batch.jobs.len(), BATCH);
         assert!(queues.push(1, Command::Write(Vec::new())).is_ok());
         drop(answers);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_batch_holds_up_other_shards_for_a_second_and_its_own_for_five() {
+        let queues = queues(2);
+        let _answers = [push(&queues, 0, 1), push(&queues, 0, 1)];
+        let (_, _slow) = next(&queues).unwrap();
+        let _waits = push(&queues, 1, 1);
+        assert!(next(&queues).is_none());
+        let begun = Instant::now();
+        let other = queues.next().await.unwrap();
+        assert_eq!((other.jobs[0].shard, begun.elapsed().as_secs()), (1, 1));
+        drop(other);
+        let _behind = push(&queues, 0, 1);
+        tokio::time::advance(STUCK).await;
+        assert!(matches!(queues.push(0, Command::Write(Vec::new())), Err(Error::Overloaded)));
+        let _elsewhere = push(&queues, 1, 1);
     }
 
     #[tokio::test]

@@ -15,6 +15,7 @@ pub(crate) struct Stats {
     pub(crate) batches: AtomicU64,
     pub(crate) commands: AtomicU64,
     pub(crate) failed: AtomicU64,
+    refused: AtomicU64,
     pub(crate) busy_us: AtomicU64,
     pub(crate) syncs: AtomicU64,
     pub(crate) sync_us: AtomicU64,
@@ -33,6 +34,8 @@ pub struct Snapshot {
     pub commands: u64,
     /// Commands that failed.
     pub failed: u64,
+    /// Commands that were not taken on: too many waited, or their shard was stuck.
+    pub refused: u64,
     /// Microseconds spent in transactions.
     pub busy_us: u64,
     /// How often the disk was waited for (SQLite only: PostgreSQL does it in the transaction).
@@ -59,6 +62,11 @@ impl Stats {
         self.failed.fetch_add(u64::from(failed), Relaxed);
     }
 
+    /// Counts a command that was not taken on.
+    pub(crate) fn refuse(&self) {
+        self.refused.fetch_add(1, Relaxed);
+    }
+
     /// Counts a transaction.
     pub(crate) fn batch(&self, commands: usize, took: Duration) {
         self.batches.fetch_add(1, Relaxed);
@@ -71,6 +79,7 @@ impl Stats {
             batches: self.batches.load(Relaxed),
             commands: self.commands.load(Relaxed),
             failed: self.failed.load(Relaxed),
+            refused: self.refused.load(Relaxed),
             busy_us: self.busy_us.load(Relaxed),
             syncs: self.syncs.load(Relaxed),
             sync_us: self.sync_us.load(Relaxed),

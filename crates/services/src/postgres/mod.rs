@@ -124,6 +124,26 @@ impl Postgres {
         Ok(run(&mut psql, text).await?.trim_end().to_owned())
     }
 
+    /// Writes a database to a file, in the format of [`Postgres::restore`], while it is in use.
+    ///
+    /// # Errors
+    /// What `pg_dump` says.
+    pub async fn dump(&self, database: &str, file: &Path) -> Result<(), Error> {
+        let mut dump = Command::new(find("pg_dump")?);
+        dump.arg("--format=custom").arg("--file").arg(file).arg(format!("--dbname={}", self.url(database)));
+        run(&mut dump, "").await.map(drop)
+    }
+
+    /// Loads what [`Postgres::dump`] has written into an empty database.
+    ///
+    /// # Errors
+    /// What `pg_restore` says.
+    pub async fn restore(&self, database: &str, file: &Path) -> Result<(), Error> {
+        let mut restore = Command::new(find("pg_restore")?);
+        restore.arg("--exit-on-error").arg(format!("--dbname={}", self.url(database))).arg(file);
+        run(&mut restore, "").await.map(drop)
+    }
+
     /// SIGKILL to the server and all of its backends at once, as if the power had gone: what it had not written is lost.
     pub async fn kill(&self) {
         self.service.kill().await;

@@ -7,7 +7,8 @@
 -- Shards are numbered from 0, so the element of an array by shards is at the shard's number and one.
 --
 -- A command that was done before, that was decided on outdated state, or whose room is not there, is answered and
--- changes nothing. Any other failure undoes the whole batch: its commands are then tried one by one.
+-- changes nothing. Any other failure undoes the whole batch. If a statement changes another number of rows than its
+-- command expects, the error (CB001) says which: "COMMAND STATEMENT", counted from 0.
 create or replace function commit_batch_1(
   shards bigint[],
   c_shard bigint[], c_ts bigint[], c_day bigint[], c_user text[], c_key bytea[], c_logged bigint[], c_room bigint[], c_version text[], c_creator text[],

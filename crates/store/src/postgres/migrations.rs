@@ -43,7 +43,7 @@ pub(super) async fn run(pool: &Pool, shards: u32) -> Result<usize> {
     client.batch_execute("set lock_timeout = 0; set statement_timeout = 0").await.map_err(failed)?;
     // Held by the connection, so that a node which is killed amid it lets go.
     client.execute("select pg_advisory_lock($1)", &[&LOCK]).await.map_err(failed)?;
-    let migrated = migrate(client, shards).await;
+    let migrated = migrate(client, shards, MIGRATIONS, READABLE_FROM).await;
     client.execute("select pg_advisory_unlock($1)", &[&LOCK]).await.map_err(failed)?;
     let found = migrated?;
     if shards != 0 && shards as usize != found {
@@ -82,7 +82,7 @@ async fn check_server(client: &Client) -> Result<()> {
     Ok(())
 }
 
-async fn migrate(client: &Client, shards: u32) -> Result<usize> {
+async fn migrate(client: &Client, shards: u32, steps: &[&str], steps_readable_from: i64) -> Result<usize> {
     let failed = |error: tokio_postgres::Error| Error::Refused(format!("the database: {}", text(&error)));
     let exists: bool = client
         .query_one("select to_regclass('store') is not null", &[])
@@ -98,20 +98,22 @@ async fn migrate(client: &Client, shards: u32) -> Result<usize> {
     }
     let row = client.query_one("select schema, readable_from from store where id = 0", &[]).await.map_err(failed)?;
     let (done, readable_from): (i64, i64) = (row.get(0), row.get(1));
-    let known = MIGRATIONS.len() as i64;
+    let known = steps.len() as i64;
     if readable_from > known {
         return Err(Error::Refused(format!(
             "the store has schema version {done}, which this program (version {known}) cannot work with: start a newer one"
         )));
     }
-    for (index, step) in MIGRATIONS.iter().enumerate().skip(usize::try_from(done).unwrap_or(0)) {
+    for (index, step) in steps.iter().enumerate().skip(usize::try_from(done).unwrap_or(0)) {
         let mut sql = format!("begin; {}", dialect::postgres_migration(step));
         if index == 0 {
             let shards = if shards == 0 { SHARDS } else { shards };
             sql += &format!("insert into shard select n, 1, 0 from generate_series(0, {shards} - 1) n;");
         }
-        sql +=
-            &format!("update store set schema = {}, readable_from = {READABLE_FROM} where id = 0; commit", index + 1);
+        sql += &format!(
+            "update store set schema = {}, readable_from = {steps_readable_from} where id = 0; commit",
+            index + 1
+        );
         client.batch_execute(&sql).await.map_err(failed)?;
     }
     // Functions carry a number in their name: a version that changes one makes another, beside that of the old version.
@@ -141,4 +143,53 @@ pub(super) async fn recognize(client: &Client) -> Result<(), tokio_postgres::Err
         tracing::warn!(name: "store.epoch", before = known, now = database, "the database was replaced: a new epoch begins");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    };
+
+    use super::*;
+    use crate::{Db, log::Commit, postgres::Config, stats::Stats};
+
+    /// The next version's step: what a release may do while nodes of the release before it run.
+    const NEXT: &str =
+        "alter table room add column nickname text; create index room_by_nickname on room (shard, nickname);";
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn nodes_of_this_version_go_on_while_the_next_one_migrates_and_after() {
+        let server = services::Postgres::start(&[("fsync", "off")]).await.unwrap();
+        server.create_database("rolling").await.unwrap();
+        let config = Config { url: server.url("rolling"), ..Config::default() };
+        let old = Db::open_postgres(&config).await.unwrap();
+        let migrated = Arc::new(AtomicBool::new(false));
+        let working = tokio::spawn({
+            let (old, migrated) = (old.clone(), migrated.clone());
+            async move {
+                let (mut before, mut after) = (0, 0);
+                while after < 100 {
+                    old.commit(Commit { shard: before % 8, ..Commit::default() }).await.unwrap();
+                    if migrated.load(Ordering::Relaxed) { after += 1 } else { before += 1 }
+                }
+                before
+            }
+        });
+        let pool = Pool::new(&config, Arc::new(Stats::default())).unwrap();
+        let connection = pool.connect().await.unwrap();
+        let steps = [MIGRATIONS[0], NEXT];
+        assert_eq!(migrate(&connection.client, 0, &steps, 1).await.unwrap(), 8);
+        migrated.store(true, Ordering::Relaxed);
+        assert!(working.await.unwrap() > 0);
+        assert_eq!(server.sql("rolling", "select schema, readable_from from store").await.unwrap(), "2|1");
+        // Until the upgrade is over, a node of this version may still be started again.
+        let again = Db::open_postgres(&config).await.unwrap();
+        again.commit(Commit::default()).await.unwrap();
+        // A step that this version cannot live with keeps it out.
+        let steps = [MIGRATIONS[0], NEXT, "alter table room drop column nickname;"];
+        migrate(&connection.client, 0, &steps, 3).await.unwrap();
+        assert!(Db::open_postgres(&config).await.is_err());
+    }
 }

@@ -124,7 +124,10 @@ impl Sqlite {
         let started = Instant::now();
         let (reply, answer) = oneshot::channel();
         self.jobs.try_send(job(reply)).map_err(|e| match e {
-            mpsc::error::TrySendError::Full(_) => Error::Overloaded,
+            mpsc::error::TrySendError::Full(_) => {
+                self.stats.refuse();
+                Error::Overloaded
+            }
             mpsc::error::TrySendError::Closed(_) => Error::Closed,
         })?;
         let answer = tokio::time::timeout(WRITE_TIMEOUT, answer).await;

@@ -132,6 +132,22 @@ async fn people_talk_through_haproxy_while_nodes_die() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn haproxy_passes_over_a_frozen_node_after_two_seconds() {
+    let nodes = Processes::start(2, None).await;
+    let haproxy = Haproxy::start(&nodes.addresses()).await.expect("HAProxy starts");
+    let balanced = Client::new(haproxy.addr());
+    let alice = balanced.register("alice").await;
+    nodes.at(0).signal("STOP").await;
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    for _ in 0..20 {
+        let begun = Instant::now();
+        balanced.get("/_matrix/client/v3/account/whoami").by(&alice).ok().await;
+        assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    }
+    nodes.at(0).signal("CONT").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_is_told_to_stop_says_so_and_lets_its_streams_go_one_after_the_other() {
     let mut nodes = Processes::start(2, Some(e2e::redis().await)).await;
     let alice = nodes.at(0).register("alice").await;

@@ -1,6 +1,7 @@
 //! Several nodes on one database: what is acknowledged at one holds at all.
 
 mod balanced;
+mod database;
 mod hopping;
 mod redis;
 mod shared;

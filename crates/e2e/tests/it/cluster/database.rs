@@ -1,0 +1,73 @@
+//! The database hangs, or is restored from a backup.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use e2e::{Process, Server, chatbook, json};
+use services::Postgres;
+use tempfile::TempDir;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_the_database_hangs_who_comes_later_is_told_so_at_once() {
+    let postgres = Postgres::start(&[("fsync", "off")]).await.expect("PostgreSQL starts");
+    postgres.create_database("hangs").await.expect("it is created");
+    let url = postgres.url("hangs");
+    let server = Arc::new(Server::with(move |settings| settings.postgres.url = url).await);
+    let alice = server.register("alice").await;
+    let room = server.create_room(&alice, json!({})).await;
+    server.say(&alice, &room, "before").await;
+    postgres.pause().await;
+    let waiting = tokio::spawn({
+        let (server, alice, room) = (server.clone(), alice.clone(), room.clone());
+        async move { server.say(&alice, &room, "meanwhile").await }
+    });
+    tokio::time::sleep(Duration::from_millis(5_500)).await;
+    let path = server.room(&room, "send/m.room.message/later");
+    let send = || server.put(&path, json!({ "msgtype": "m.text", "body": "later" })).by(&alice);
+    let begun = Instant::now();
+    let (status, headers, body) = send().send_raw().await;
+    assert_eq!(status, 503, "{body:?}");
+    assert!(headers.contains_key("retry-after") && begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    assert!(!waiting.is_finished(), "what was there before goes on waiting");
+    postgres.resume().await;
+    let meanwhile = waiting.await.expect("it is acknowledged");
+    let later = send().ok().await;
+    let ids = e2e::event_ids(&json!(server.history(&alice, &room).await));
+    let position = |id: &str| ids.iter().position(|other| other == id).expect("it is there");
+    assert_ne!(position(&meanwhile), position(later["event_id"].as_str().expect("an id")));
+}
+
+/// As docs/operators.md says it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_whose_database_was_restored_passes_over_nothing_that_comes() {
+    let postgres = Postgres::start(&[("fsync", "off")]).await.expect("PostgreSQL starts");
+    let media = Arc::new(TempDir::new().expect("a directory"));
+    let (first, second) = (postgres.url("first"), postgres.url("second"));
+    postgres.create_database("first").await.expect("it is created");
+    let mut node = Process::spawn_in(media.clone(), &[("CHATBOOK_POSTGRES__URL", &first)]).await;
+    let alice = node.register("alice").await;
+    let room = node.create_room(&alice, json!({})).await;
+    let kept = node.say(&alice, &room, "kept").await;
+    let dump = media.path().join("chatbook.dump");
+    postgres.dump("first", &dump).await.expect("it is written");
+    let mut lost = Vec::new();
+    for n in 0..5 {
+        lost.push(node.say(&alice, &room, &format!("lost {n}")).await);
+    }
+    let since = node.sync(&alice, None).await["next_batch"].clone();
+    node.kill().await;
+    postgres.create_database("second").await.expect("it is created");
+    postgres.restore("second", &dump).await.expect("it is loaded");
+    let environment = [("CHATBOOK_POSTGRES__URL", second.as_str())];
+    let (code, printed, error) = chatbook(&["store", "bump-epoch"], &environment).await;
+    assert_eq!((code, printed.starts_with("Epoch 2 begins in 8 shards.")), (0, true), "{printed}{error}");
+    let nodes = [Process::spawn_in(media.clone(), &environment).await, Process::spawn_in(media, &environment).await];
+    let said = nodes[0].say(&alice, &room, "after").await;
+    let synced = nodes[1].sync_with(&alice, Some(&since), "timeout=2000").await;
+    let timeline = &synced["rooms"]["join"][&room]["timeline"]["events"];
+    assert!(e2e::event_ids(timeline).contains(&said), "{synced}");
+    let ids = e2e::event_ids(&json!(nodes[1].history(&alice, &room).await));
+    assert!(ids.contains(&kept) && !lost.iter().any(|id| ids.contains(id)));
+}
