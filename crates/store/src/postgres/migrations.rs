@@ -166,23 +166,26 @@ mod tests {
         let config = Config { url: server.url("rolling"), ..Config::default() };
         let old = Db::open_postgres(&config).await.unwrap();
         let migrated = Arc::new(AtomicBool::new(false));
+        let (begun, begins) = tokio::sync::oneshot::channel();
         let working = tokio::spawn({
-            let (old, migrated) = (old.clone(), migrated.clone());
+            let (old, migrated, mut begun) = (old.clone(), migrated.clone(), Some(begun));
             async move {
-                let (mut before, mut after) = (0, 0);
+                let (mut shard, mut after) = (0, 0);
                 while after < 100 {
-                    old.commit(Commit { shard: before % 8, ..Commit::default() }).await.unwrap();
-                    if migrated.load(Ordering::Relaxed) { after += 1 } else { before += 1 }
+                    shard = (shard + 1) % 8;
+                    old.commit(Commit { shard, ..Commit::default() }).await.unwrap();
+                    begun.take().map(|begun| begun.send(()));
+                    after += usize::from(migrated.load(Ordering::Relaxed));
                 }
-                before
             }
         });
+        begins.await.unwrap();
         let pool = Pool::new(&config, Arc::new(Stats::default())).unwrap();
         let connection = pool.connect().await.unwrap();
         let steps = [MIGRATIONS[0], NEXT];
         assert_eq!(migrate(&connection.client, 0, &steps, 1).await.unwrap(), 8);
         migrated.store(true, Ordering::Relaxed);
-        assert!(working.await.unwrap() > 0);
+        working.await.unwrap();
         assert_eq!(server.sql("rolling", "select schema, readable_from from store").await.unwrap(), "2|1");
         // Until the upgrade is over, a node of this version may still be started again.
         let again = Db::open_postgres(&config).await.unwrap();
