@@ -226,10 +226,28 @@ impl Chat {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{erasure::Erased, rooms::Rooms, sessions};
+    use crate::{erasure::Erased, rooms::Rooms, sessions, sync::user::HotUser};
 
     fn head(epoch: i64, pos: i64) -> Head {
         Head { epoch, pos }
+    }
+
+    #[test]
+    fn who_sees_the_cursor_of_a_log_that_began_anew_finds_nobody_of_before() {
+        for _ in 0..200 {
+            let (rooms, sessions) = (Arc::new(Rooms::default()), Arc::new(sessions::Cache::default()));
+            let hub = Hub::new(&[head(1, 10)], rooms, sessions, Erased::default(), 0);
+            let people = (0..50).map(|n| Arc::new(HotUser::new(format!("@{n}:x").into(), 0, Vec::new())));
+            let people: Vec<_> = people.collect();
+            people.iter().for_each(|user| drop(hub.users.insert(user.id.clone(), user.clone())));
+            std::thread::scope(|scope| {
+                scope.spawn(|| hub.reset(0, head(2, 1_000)));
+                while hub.cursor(0) < 1_000 {
+                    std::hint::spin_loop();
+                }
+                assert!(hub.users.is_empty() && people.iter().all(|user| user.inner.lock().retired));
+            });
+        }
     }
 
     #[test]
