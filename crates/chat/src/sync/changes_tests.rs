@@ -112,6 +112,25 @@ async fn who_is_no_longer_banned_is_not_told_what_was_sent_during_the_ban_before
     assert_eq!(kinds([&left.timeline.events].into_iter()), ["m.room.member"]);
 }
 
+/// What an answer may show goes by the end of the membership, whatever the client's filter lets through.
+#[tokio::test]
+async fn who_was_removed_is_not_told_of_later_state_by_a_filter_that_hides_members() {
+    let told = Told::something().await;
+    let since = Some(told.since.shards[0]);
+    member(&told, "ban").await;
+    commit(&told, "m.room.topic", Some("".into()), r#"{"topic":"secret"}"#).await;
+    member(&told, "leave").await;
+    let until = told.chat.hub.cursor(0);
+    let room = told.chat.room(&told.room).await.unwrap().unwrap();
+    let user_id = Arc::from(told.session.user_id.as_str());
+    let filter = serde_json::from_value(json!({ "room": { "timeline": { "types": ["m.room.message"] } } })).unwrap();
+    let span =
+        Span { chat: &told.chat, user_id: &user_id, filter: &filter, since, until, full_state: false, fresh: false };
+    let left = room_changes::left(&span, &room).await.unwrap();
+    assert_eq!(kinds([&left.timeline.events].into_iter()), ["m.room.message"]);
+    assert!(!kinds([&left.state].into_iter()).contains(&"m.room.topic"));
+}
+
 async fn invite(told: &Told) {
     member(told, "invite").await;
 }

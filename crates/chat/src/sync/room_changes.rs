@@ -151,7 +151,7 @@ pub(crate) async fn left(span: &Span<'_>, room: &Room) -> Result<LeftRoom> {
     let since = if span.fresh { None } else { span.since };
     let mut timeline = timeline(span, room, since).await?;
     // They may have come back since: what that opens to them is told when that is.
-    let last = timeline.events.last().map_or(i64::MAX, |event| event.seq);
+    let last = events::seq_at(&span.chat.db, room.shard, &room.id, span.until).await?;
     let view = visibility::view(span.chat, room, span.user_id).await?.back_at(last);
     // Who declines, or is no longer invited, never saw the room; that it is over is for them all the same.
     let own_end = |event: &Event| {
