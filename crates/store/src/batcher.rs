@@ -1,4 +1,4 @@
-//! Group commit: while batches are being committed, the next ones collect. No timers.
+//! Group commit: while batches are being committed, the next ones collect.
 //!
 //! A batch whose outcome is unknown, since the connection broke or the database stopped, is sent again with the same
 //! keys until it is known: the database answers what was done before as it was done then.

@@ -74,7 +74,11 @@ impl Doors {
 
     async fn submit(&self, shard: Shard, command: Command) -> Result<Answer> {
         let started = Instant::now();
-        let answer = self.queues.push(shard, command).inspect_err(|_| self.stats.refuse())?;
+        let answer = self.queues.push(shard, command).inspect_err(|error| {
+            if matches!(error, Error::Overloaded) {
+                self.stats.refuse();
+            }
+        })?;
         let answer = tokio::time::timeout(WRITE_TIMEOUT, answer).await;
         let answer = answer.map_err(|_| Error::Unavailable).and_then(|answer| answer.map_err(|_| Error::Closed)?);
         self.stats.appended(started.elapsed(), answer.is_err());

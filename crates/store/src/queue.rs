@@ -202,7 +202,8 @@ impl Queues {
                     inner.batches += 1;
                     let number = inner.batches;
                     inner.under_way.insert(number, Instant::now());
-                    if inner.is_worth_a_call() {
+                    // What is left may turn out to wait behind a slow batch: somebody has to look again in time.
+                    if inner.ready_commands > 0 {
                         self.work.notify_one();
                     }
                     return Some(Batch { jobs, shards, number, in_doubt: false, queues: self });
@@ -255,6 +256,12 @@ impl Inner {
             && let Some(shard) = self.ready.pop_front()
         {
             let queue = &mut self.shards[shard as usize];
+            let first = queue.jobs.front().map_or(0, |job| job.command.size());
+            if bytes + first > BATCH_BYTES && !jobs.is_empty() {
+                // It is the next batch's, before all others.
+                self.ready.push_front(shard);
+                break;
+            }
             self.ready_commands -= queue.jobs.len();
             queue.busy = Some(Instant::now());
             shards.push(shard);
@@ -355,6 +362,22 @@ mod tests {
         queues.inner.lock().free(1);
         let _last = push(&queues, 1, 1);
         assert_eq!(next(&queues).unwrap().0, [1]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_command_that_does_not_fit_is_the_next_batchs() {
+        let queues = queues(2);
+        let large = || {
+            let text = crate::Value::Text("x".repeat(BATCH_BYTES));
+            Command::Write(vec![crate::Stmt::new("", vec![text])])
+        };
+        let _small = push(&queues, 0, 1);
+        let _large = queues.push(1, large()).unwrap();
+        let (shards, first) = next(&queues).unwrap();
+        assert_eq!((shards, &first.shards[..]), (vec![0], &[0][..]));
+        let _more = push(&queues, 0, 1);
+        drop(first);
+        assert_eq!(next(&queues).unwrap().0[0], 1, "it comes before what came after it");
     }
 
     #[tokio::test(start_paused = true)]

@@ -14,7 +14,7 @@ use crate::{
 
 /// Shards of a new store if the operator does not say.
 const SHARDS: u32 = 8;
-/// More make every node keep that many connections.
+/// Each commit reads the heads of all.
 const MAX_SHARDS: u32 = 1024;
 /// The lowest schema version whose programs can work on the present schema.
 const READABLE_FROM: i64 = 1;
