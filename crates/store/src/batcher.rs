@@ -39,13 +39,13 @@ impl<A: Append> Batcher<A> {
         while let Some(mut batch) = queues.next().await {
             let jobs = mem::take(&mut batch.jobs);
             if !jobs.is_empty() {
-                self.settle(jobs, &mut batch).await;
+                self.settle(jobs, &mut batch, true).await;
             }
         }
     }
 
-    /// Sends commands of the batch until every one has its answer.
-    async fn settle(&mut self, mut jobs: Vec<Job>, batch: &mut Batch<'_>) {
+    /// Sends commands of the batch until every one has its answer. `all`: they are all of it, and may be taken apart.
+    async fn settle(&mut self, mut jobs: Vec<Job>, batch: &mut Batch<'_>, all: bool) {
         let mut pause = FIRST_PAUSE;
         loop {
             let started = Instant::now();
@@ -58,6 +58,10 @@ impl<A: Append> Batcher<A> {
                     tracing::debug!(name: "store.repeat", error = why, commands = jobs.len());
                     self.stats.repeats.fetch_add(1, Relaxed);
                     batch.doubt();
+                    jobs.iter_mut().for_each(|job| job.in_doubt = true);
+                    if all && batch.is_shared() {
+                        return batch.give_back(jobs);
+                    }
                     sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
                     // Who gave up was told that the outcome is unknown.
@@ -69,16 +73,18 @@ impl<A: Append> Batcher<A> {
                 }
                 Err(Failure::Refused(error, _)) if jobs.len() > 1 && !matches!(error, Error::Full) => {
                     for job in jobs {
-                        Box::pin(self.settle(vec![job], batch)).await;
+                        Box::pin(self.settle(vec![job], batch, false)).await;
                     }
                     return;
                 }
                 Err(Failure::Refused(error, _)) => {
                     tracing::error!(name: "store.commit", %error, commands = jobs.len(), "a transaction failed");
-                    // "The storage is full" promises that nothing was written.
-                    let unknown = batch.is_in_doubt() && matches!(error, Error::Full);
-                    let error = if unknown { Error::Unavailable } else { error };
-                    return jobs.into_iter().for_each(|job| job.finish(Err(error.clone())));
+                    for job in jobs {
+                        // "The storage is full" promises that nothing was written.
+                        let unknown = job.in_doubt && matches!(error, Error::Full);
+                        job.finish(Err(if unknown { Error::Unavailable } else { error.clone() }));
+                    }
+                    return;
                 }
             }
             if jobs.is_empty() {
@@ -89,12 +95,16 @@ impl<A: Append> Batcher<A> {
 
     /// Tells the follower, then the callers.
     async fn publish(&mut self, jobs: Vec<Job>, reply: Reply) {
+        // What was done by an attempt that nobody heard of is among the heads.
+        let was_done = |fate: &Fate| matches!(fate, Fate::Before { .. });
         if let Some(follower) = self.follower.get()
-            && !reply.committed.segments.is_empty()
+            && (!reply.committed.segments.is_empty() || reply.fates.iter().any(was_done))
         {
             follower(&reply.committed);
         }
-        for (job, fate) in jobs.into_iter().zip(reply.fates) {
+        // Looking up what was done before is for those who wait.
+        let fates = jobs.into_iter().zip(reply.fates).filter(|(job, _)| !job.is_abandoned());
+        for (job, fate) in fates {
             let answer = match fate {
                 Fate::Done(answer) => Ok(answer),
                 Fate::Refused(error) => Err(error),
@@ -132,11 +142,13 @@ mod tests {
     use super::*;
     use crate::{command::Order, log::Record};
 
-    /// Comes to nothing, in these ways; later calls are answered with what they ask as done before.
-    struct Fails(VecDeque<Failure>);
+    /// Comes to nothing, in these ways; later calls are answered with what they ask as done before. Keeps the shards of each
+    /// call.
+    struct Fails(VecDeque<Failure>, Arc<parking_lot::Mutex<Vec<Vec<Shard>>>>);
 
     impl Append for Fails {
         async fn append(&mut self, batch: &[Order<'_>]) -> Result<Reply, Failure> {
+            self.1.lock().push(batch.iter().map(|order| order.shard).collect());
             match self.0.pop_front() {
                 Some(failure) => Err(failure),
                 None => Ok(Reply {
@@ -153,21 +165,38 @@ mod tests {
 
     /// What so many writes are answered.
     async fn answers(count: usize, failures: Vec<Failure>) -> Vec<Result<Answer>> {
-        let queues = Arc::new(Queues::new(1, [0; 8]));
+        run(vec![0; count], failures).await.0
+    }
+
+    /// What writes in these shards are answered, and the shards of each call.
+    async fn run(shards: Vec<Shard>, failures: Vec<Failure>) -> (Vec<Result<Answer>>, Vec<Vec<Shard>>) {
+        let (queues, calls) = (Arc::new(Queues::new(3, [0; 8])), Arc::default());
         let batcher = Batcher {
             queues: queues.clone(),
-            append: Fails(failures.into()),
+            append: Fails(failures.into(), Arc::clone(&calls)),
             follower: Arc::default(),
             stats: Arc::default(),
         };
-        let waiting: Vec<_> = (0..count).map(|_| queues.push(0, Command::Write(Vec::new())).unwrap()).collect();
+        let ask = |shard| queues.push(shard, Command::Write(Vec::new())).unwrap();
+        let waiting: Vec<_> = shards.into_iter().map(ask).collect();
         queues.close();
         batcher.run().await;
         let mut answers = Vec::new();
         for answer in waiting {
             answers.push(answer.await.unwrap());
         }
-        answers
+        let calls = calls.lock().clone();
+        (answers, calls)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_in_doubt_is_sent_again_shard_by_shard() {
+        let unknown = || Failure::Unknown("the lock was not to be had".into());
+        let (answers, calls) = run(vec![0, 2, 0], vec![unknown(), unknown()]).await;
+        assert!(answers.iter().all(Result::is_ok));
+        assert_eq!(calls, [vec![0, 0, 2], vec![0, 0], vec![0, 0], vec![2]]);
+        let (answers, _) = run(vec![0, 1], vec![unknown(), Failure::Refused(Error::Full, None)]).await;
+        assert!(matches!(answers[..], [Err(Error::Unavailable), Ok(_)]), "{answers:?}");
     }
 
     #[tokio::test(start_paused = true)]

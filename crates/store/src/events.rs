@@ -135,7 +135,10 @@ pub fn expire_log(ts: i64) -> Stmt {
 /// The first event of the commit that was made under a transaction id not long before `now`, milliseconds.
 pub async fn under_txn(db: &Db, shard: Shard, txn: &TxnKey, now: i64) -> Result<Option<String>> {
     let day = now / DAY_MS;
-    let sql = "select event_id from txn where shard = $1 and day in ($2, $3, $4) and user_id = $5 and key = $6";
+    // A look at the whole key for each day: of a list of days a plan may make a filter.
+    let sql = "select event_id from txn where shard = $1 and day = $2 and user_id = $5 and key = $6
+               union all select event_id from txn where shard = $1 and day = $3 and user_id = $5 and key = $6
+               union all select event_id from txn where shard = $1 and day = $4 and user_id = $5 and key = $6";
     let params = params![shard, day - 1, day, day + 1, &*txn.user_id, txn.digest().to_vec()];
     db.query_opt(sql, params, |row| row.get(0)).await
 }

@@ -4,6 +4,7 @@
 //! the next. So a call has many commands whether they are spread over the shards or not, and a node that is busy makes
 //! several calls at once, of different shards.
 //!
+//! Batches whose outcome is in doubt are taken apart: a shard that cannot be committed to holds up no other for long.
 //! What cannot be done soon is refused instead of kept waiting: too much of it, or behind something that is stuck.
 
 use std::{
@@ -64,8 +65,10 @@ struct Inner {
 #[derive(Default)]
 struct Queue {
     jobs: VecDeque<Job>,
-    /// Since when a batch with commands of this shard is under way: those that follow wait for it.
+    /// A batch with commands of this shard is under way, and those that follow wait for it: since when its oldest waits.
     busy: Option<Instant>,
+    /// The outcome of its last batch was in doubt: until one is not, it shares none, so that others need not wait for it.
+    alone: bool,
 }
 
 impl Queue {
@@ -82,6 +85,8 @@ pub(crate) struct Job {
     pub(crate) command: Command,
     pub(crate) key: Key,
     asked: Instant,
+    /// An earlier attempt may yet be committed.
+    pub(crate) in_doubt: bool,
     reply: oneshot::Sender<Result<Answer>>,
 }
 
@@ -119,9 +124,21 @@ impl Batch<'_> {
         }
     }
 
-    /// Whether an earlier attempt may yet be committed.
-    pub(crate) fn is_in_doubt(&self) -> bool {
-        self.in_doubt
+    /// Whether it has commands of several shards.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.shards.len() > 1
+    }
+
+    /// Puts all of its commands back to where they were, each shard's for a batch of its own.
+    pub(crate) fn give_back(&mut self, jobs: Vec<Job>) {
+        let mut inner = self.queues.inner.lock();
+        for shard in &self.shards {
+            inner.shards[*shard as usize].alone = true;
+        }
+        inner.waiting += jobs.len();
+        for job in jobs.into_iter().rev() {
+            inner.shards[job.shard as usize].jobs.push_front(job);
+        }
     }
 }
 
@@ -130,6 +147,7 @@ impl Drop for Batch<'_> {
         let mut inner = self.queues.inner.lock();
         inner.under_way.remove(&self.number);
         for shard in self.shards.drain(..) {
+            inner.shards[shard as usize].alone &= self.in_doubt;
             inner.free(shard);
         }
         // Whoever drops it looks for the next one; others wait only for the end.
@@ -157,10 +175,12 @@ impl Queues {
     /// Puts a command at the end of its shard's queue.
     ///
     /// # Errors
-    /// [`Error::Overloaded`] if too many wait or the shard is stuck, [`Error::Closed`], [`Error::NoRoom`] for a shard that is none.
+    /// [`Error::Overloaded`] if too many wait or the shard is stuck, [`Error::Closed`], [`Error::NoRoom`] for a shard that
+    /// is none.
     pub(crate) fn push(&self, shard: Shard, command: Command) -> Result<oneshot::Receiver<Result<Answer>>> {
         let (reply, answer) = oneshot::channel();
-        let job = Job { shard, key: self.key(&command), command, asked: Instant::now(), reply };
+        let (key, asked) = (self.key(&command), Instant::now());
+        let job = Job { shard, command, key, asked, in_doubt: false, reply };
         let mut inner = self.inner.lock();
         if inner.closed {
             return Err(Error::Closed);
@@ -257,13 +277,13 @@ impl Inner {
         {
             let queue = &mut self.shards[shard as usize];
             let first = queue.jobs.front().map_or(0, |job| job.command.size());
-            if bytes + first > BATCH_BYTES && !jobs.is_empty() {
+            if !shards.is_empty() && (queue.alone || bytes + first > BATCH_BYTES) {
                 // It is the next batch's, before all others.
                 self.ready.push_front(shard);
                 break;
             }
             self.ready_commands -= queue.jobs.len();
-            queue.busy = Some(Instant::now());
+            queue.busy = queue.jobs.front().map(|job| job.asked);
             shards.push(shard);
             let mut keys = HashSet::new();
             while let Some(next) = queue.jobs.front() {
@@ -275,7 +295,7 @@ impl Inner {
                 self.waiting -= 1;
                 jobs.extend(queue.jobs.pop_front().filter(|job| !job.is_abandoned()));
             }
-            if bytes > BATCH_BYTES {
+            if queue.alone || bytes > BATCH_BYTES {
                 break;
             }
         }

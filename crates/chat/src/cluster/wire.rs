@@ -11,7 +11,7 @@ use store::log::{Change, Committed, Event, Head, Record, Segment, Shard};
 use crate::presence;
 
 /// The first byte of every message: what follows is of this version.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// What a hint carries at most, bytes, about: of other commits it tells the position alone.
 const MAX_PAYLOAD: usize = 256 * 1024;
 

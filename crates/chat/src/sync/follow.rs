@@ -2,6 +2,7 @@
 //! log, and the heads are looked at from time to time, since a hint may be lost.
 
 use std::{
+    mem,
     sync::{Arc, Weak, atomic::Ordering::Relaxed},
     time::Duration,
 };
@@ -47,15 +48,24 @@ impl Follow {
 
     /// Runs until the hub is gone.
     pub(crate) async fn run(mut self) {
-        let mut polled = Instant::now();
+        let (mut polled, mut hints_before) = (Instant::now(), *self.hints.borrow());
         while let Some(hub) = self.hub.upgrade() {
             let hints = *self.hints.borrow_and_update();
-            let due = polled + if hints { POLL } else { POLL_ALONE };
+            // When they stop or come again, also while something was read, what they left out is looked for at once.
+            let changed = mem::replace(&mut hints_before, hints) != hints;
+            let due = polled
+                + if changed {
+                    Duration::ZERO
+                } else if hints {
+                    POLL
+                } else {
+                    POLL_ALONE
+                };
             let poll = tokio::select! {
                 biased;
                 () = hub.behind.notified() => false,
                 () = sleep_until(due) => true,
-                // When they stop, what they left out is looked for at once. An end of the bus is no news.
+                // An end of the bus is no news.
                 Ok(()) = self.hints.changed() => true,
             };
             if poll {

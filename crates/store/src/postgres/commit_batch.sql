@@ -150,15 +150,15 @@ begin
   if cardinality(r_command) > 0 then
     -- Who is named twice in a batch has read up to the later event: one row cannot be set twice.
     insert into receipt (shard, room_id, user_id, kind, thread, event_id, seq, count, pos, ts)
-    select distinct on (r.room_id, r.user_id, r.kind, r.thread) r.*
+    select distinct on (r.shard, r.room_id, r.user_id, r.kind, r.thread) r.*
       from (
-        select c_shard[r_command[n]], room_ids[c_room[r_command[n]]] as room_id, r_user[n] as user_id, r_kind[n] as kind,
+        select c_shard[r_command[n]] as shard, room_ids[c_room[r_command[n]]] as room_id, r_user[n] as user_id, r_kind[n] as kind,
                r_thread[n] as thread, case when r_nth[n] > 0 then e_id[r_nth[n]] else r_event[n] end,
                case when r_nth[n] > 0 then e_seq[r_nth[n]] else r_seq[n] end as seq,
                case when r_nth[n] > 0 then e_count[r_nth[n]] else r_count[n] end, c_pos[r_command[n]], r_ts[n]
           from generate_series(1, cardinality(r_command)) n
           where c_status[r_command[n]] = 'new') r
-      order by r.room_id, r.user_id, r.kind, r.thread, r.seq desc
+      order by r.shard, r.room_id, r.user_id, r.kind, r.thread, r.seq desc
     on conflict (shard, room_id, user_id, kind, thread) do update
       set event_id = excluded.event_id, seq = excluded.seq, count = excluded.count, pos = excluded.pos, ts = excluded.ts
       where excluded.seq > receipt.seq;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use store::{Db, Error, Stmt, Value, postgres::Config};
+use store::{Db, Error, Stmt, Value, events::under_txn, log::Commit, postgres::Config};
 
 use crate::{
     engines::database,
@@ -63,7 +63,12 @@ async fn a_commit_costs_the_same_however_many_there_were() {
         db.tidy(Stmt::new(earlier, vec![Value::Int(before)])).await.unwrap();
         let start = blocks_of_transactions(&db, &format!("begin{before}")).await;
         for n in 0..100 {
-            db.commit(with_txn(&format!("$m{before}.{n}"), &format!("t{before}.{n}"))).await.unwrap();
+            let (id, commit) =
+                (format!("$m{before}.{n}"), with_txn(&format!("$m{before}.{n}"), &format!("t{before}.{n}")));
+            let txn = commit.txn.clone().unwrap();
+            assert_eq!(under_txn(&db, 0, &txn, 1).await.unwrap(), None);
+            db.commit(commit).await.unwrap();
+            assert_eq!(under_txn(&db, 0, &txn, 1).await.unwrap(), Some(id));
         }
         looked_at.push(blocks_of_transactions(&db, &format!("end{before}")).await - start);
     }
@@ -217,4 +222,36 @@ async fn a_command_decided_in_another_epoch_is_stale_whatever_its_numbers_say() 
     assert!(matches!(decided("$late", 1).await, Err(Error::Stale)));
     committed(decided("$after", 2).await.unwrap());
     assert_eq!(history(&db).await.len(), 3);
+}
+
+/// One thread, so that what is asked at once shares a batch.
+#[tokio::test]
+async fn a_shard_that_somebody_holds_holds_up_no_other_for_long() {
+    let server = Arc::new(services::Postgres::start(&[("fsync", "off")]).await.unwrap());
+    server.create_database("held").await.unwrap();
+    let config = Config { url: server.url("held"), lock_timeout_ms: 500, ..Config::default() };
+    let db = Db::open_postgres(&config).await.unwrap();
+    let held = tokio::spawn({
+        let server = server.clone();
+        async move {
+            let hold = "begin; select 1 from shard where shard = 3 for update; select pg_sleep(6); commit";
+            server.sql("held", hold).await.unwrap();
+        }
+    });
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    let begun = std::time::Instant::now();
+    let commits: Vec<_> = (0..8)
+        .map(|shard| {
+            let db = db.clone();
+            tokio::spawn(async move {
+                db.commit(Commit { shard, ..Commit::default() }).await.unwrap();
+                (shard, begun.elapsed().as_secs())
+            })
+        })
+        .collect();
+    for commit in commits {
+        let (shard, seconds) = commit.await.unwrap();
+        assert!(if shard == 3 { seconds >= 4 } else { seconds <= 2 }, "shard {shard} took {seconds} s");
+    }
+    held.await.unwrap();
 }
