@@ -250,6 +250,9 @@ impl Parts {
         for node in &self.cluster.nodes {
             write(&format!("node{}.log", node.number), node.log().await);
         }
+        if let Ok(log) = std::fs::read_to_string(self.cluster.nginx.directory().join("log")) {
+            write("nginx.log", log);
+        }
         write("violations", report.violations.join("\n"));
         let operations = |history: &History| history.operations.iter().map(|o| format!("{o:?}\n")).collect::<String>();
         write("operations", operations(history));

@@ -21,7 +21,7 @@ static KIND: Kind = Kind {
     files: |addr, backends| {
         let sample = with_part(SAMPLE, "system", &[]);
         let sample = with_part(&sample, "listen", &[format!("    bind {addr}")]);
-        vec![("haproxy.cfg", with_backends(&sample, backends))]
+        vec![("haproxy.cfg", with_backends(&sample, "backends", backends))]
     },
 };
 

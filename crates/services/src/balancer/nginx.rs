@@ -40,7 +40,8 @@ static KIND: Kind = Kind {
     reload: Signal::HUP,
     files: |addr, backends| {
         let site = with_part(SAMPLE, "listen", &[format!("    listen {addr};")]);
-        vec![("nginx.conf", MAIN.to_owned()), ("chatbook.conf", with_backends(&site, backends))]
+        let site = with_backends(&with_backends(&site, "backends", backends), "last resort", backends);
+        vec![("nginx.conf", MAIN.to_owned()), ("chatbook.conf", site)]
     },
 };
 

@@ -8,10 +8,10 @@ pub(super) fn with_part(sample: &str, part: &str, lines: &[String]) -> String {
     format!("{before}{}\n{after}", lines.join("\n"))
 }
 
-/// Has the part `backends` name these. The first line there is the pattern: the address in it is replaced, and `node1`
-/// is counted on.
-pub(super) fn with_backends(sample: &str, backends: &[SocketAddr]) -> String {
-    let pattern = split(sample, "backends").1.lines().next().unwrap_or_default();
+/// Has a part name these backends. The first line there is the pattern: the address in it is replaced, and `node1` is
+/// counted on.
+pub(super) fn with_backends(sample: &str, part: &str, backends: &[SocketAddr]) -> String {
+    let pattern = split(sample, part).1.lines().next().unwrap_or_default();
     let line = |(number, backend): (usize, &SocketAddr)| {
         let words = pattern.split(' ').map(|word| match word {
             "node1" => format!("node{}", number + 1),
@@ -21,7 +21,7 @@ pub(super) fn with_backends(sample: &str, backends: &[SocketAddr]) -> String {
         words.collect::<Vec<_>>().join(" ")
     };
     let lines: Vec<_> = backends.iter().enumerate().map(line).collect();
-    with_part(sample, "backends", &lines)
+    with_part(sample, part, &lines)
 }
 
 /// What stands before, between and after the marks of a part. Whoever moves the marks finds out in this crate's tests.
@@ -43,16 +43,18 @@ mod tests {
     fn every_backend_gets_the_first_ones_line() {
         let backends = ["9.9.9.9:9", "[::1]:8"].map(|addr| addr.parse().expect("an address"));
         let expected = "a\n    server node1 9.9.9.9:9 check;\n  server node2 [::1]:8 check;\nz\n";
-        assert_eq!(with_backends(SAMPLE, &backends), expected);
+        assert_eq!(with_backends(SAMPLE, "backends", &backends), expected);
     }
 
     #[test]
     fn the_samples_have_all_of_their_marks() {
         let (nginx, haproxy) = (super::super::nginx::SAMPLE, super::super::haproxy::SAMPLE);
-        for (sample, part) in
-            [(nginx, "listen"), (nginx, "backends"), (haproxy, "system"), (haproxy, "listen"), (haproxy, "backends")]
+        for (sample, parts) in
+            [(nginx, ["listen", "backends", "last resort"]), (haproxy, ["system", "listen", "backends"])]
         {
-            assert!(!split(sample, part).1.is_empty(), "{part}");
+            for part in parts {
+                assert!(!split(sample, part).1.is_empty(), "{part}");
+            }
         }
     }
 }

@@ -64,6 +64,10 @@ macro_rules! suite {
                 super::a_dead_backend_is_passed_over_at_once::<Balancer>().await;
             }
             #[tokio::test]
+            async fn backends_that_all_failed_are_asked_again_at_once() {
+                super::backends_that_all_failed_are_asked_again_at_once::<Balancer>().await;
+            }
+            #[tokio::test]
             async fn what_is_harmless_is_repeated_elsewhere_and_a_post_is_not() {
                 super::what_is_harmless_is_repeated_elsewhere_and_a_post_is_not::<Balancer>().await;
             }
@@ -112,6 +116,24 @@ async fn a_dead_backend_is_passed_over_at_once<B: Balancer>() {
         let (status, text) = ask(balancer.addr(), method, SEND, b"{}").await.expect("an answer");
         assert_eq!((status, &text[..1]), (200, "b"), "{method}");
         assert!(begin.elapsed() < Duration::from_millis(500), "{method} took {:?}", begin.elapsed());
+    }
+}
+
+async fn backends_that_all_failed_are_asked_again_at_once<B: Balancer>() {
+    // 0 is a node that dies before it answers.
+    for failure in [0, 503] {
+        let (balancer, a, b) = two::<B>().await;
+        let set = |status| [&a, &b].map(|backend| backend.status.store(status, SeqCst));
+        set(failure);
+        for _ in 0..4 {
+            let (status, _) = ask(balancer.addr(), "PUT", SEND, b"{}").await.expect("an answer");
+            assert!(status >= 500, "{status}");
+        }
+        set(200);
+        for _ in 0..4 {
+            let (status, _) = ask(balancer.addr(), "PUT", SEND, b"{}").await.expect("an answer");
+            assert_eq!(status, 200, "after {failure}");
+        }
     }
 }
 
