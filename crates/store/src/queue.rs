@@ -2,7 +2,8 @@
 //!
 //! A batch takes what waits in the shard that has waited longest, and while that is not yet worth a call, what waits in
 //! the next. So a call has many commands whether they are spread over the shards or not, and a node that is busy makes
-//! several calls at once, of different shards.
+//! several calls at once, of different shards. A node that is busy, but not enough for that, waits a little between its
+//! calls: so several nodes' calls are not much smaller than one node's.
 //!
 //! Batches whose outcome is in doubt are taken apart: a shard that cannot be committed to holds up no other for long.
 //! What cannot be done soon is refused instead of kept waiting: too much of it, or behind something that is stuck.
@@ -10,6 +11,7 @@
 use std::{
     collections::{BTreeMap, HashSet, VecDeque},
     mem,
+    ops::Range,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
 
@@ -29,6 +31,11 @@ use crate::{
 const LIMIT: usize = 16 * 1024;
 /// So many commands are worth a call beside one that is under way: its own cost is a small part of theirs.
 const WORTH: usize = 32;
+/// After a batch of so many commands others are on their way, which are to share a call: with fewer, there may be none to
+/// wait for; with more, calls are worth their cost already.
+const SOME: Range<usize> = 4..24;
+/// How long the next batch waits for those. (PostgreSQL's `commit_delay` and `commit_siblings` do the same.)
+const GATHER: Duration = Duration::from_millis(3);
 /// Commands in one batch at most.
 const BATCH: usize = 512;
 /// Bytes in one batch, about, unless a single command has more.
@@ -57,6 +64,8 @@ struct Inner {
     waiting: usize,
     /// When the batches began that are under way and whose outcome is not in doubt, by number.
     under_way: BTreeMap<u64, Instant>,
+    /// Until when others may join what waits, though nothing is under way.
+    gathering: Option<Instant>,
     batches: u64,
     closed: bool,
 }
@@ -111,6 +120,8 @@ pub(crate) struct Batch<'a> {
     pub(crate) jobs: Vec<Job>,
     shards: Vec<Shard>,
     number: u64,
+    /// How many commands it was taken with.
+    size: usize,
     in_doubt: bool,
     queues: &'a Queues,
 }
@@ -146,6 +157,7 @@ impl Drop for Batch<'_> {
     fn drop(&mut self) {
         let mut inner = self.queues.inner.lock();
         inner.under_way.remove(&self.number);
+        inner.gathering = SOME.contains(&self.size).then(|| Instant::now() + GATHER);
         for shard in self.shards.drain(..) {
             inner.shards[shard as usize].alone &= self.in_doubt;
             inner.free(shard);
@@ -166,6 +178,7 @@ impl Queues {
             ready_commands: 0,
             waiting: 0,
             under_way: BTreeMap::new(),
+            gathering: None,
             batches: 0,
             closed: false,
         };
@@ -215,7 +228,7 @@ impl Queues {
             tokio::task::yield_now().await;
             let mut work = std::pin::pin!(self.work.notified());
             work.as_mut().enable();
-            let something_waits = {
+            let patience = {
                 let mut inner = self.inner.lock();
                 if inner.is_worth_a_call() {
                     let (jobs, shards) = inner.take();
@@ -226,18 +239,17 @@ impl Queues {
                     if inner.ready_commands > 0 {
                         self.work.notify_one();
                     }
-                    return Some(Batch { jobs, shards, number, in_doubt: false, queues: self });
+                    let size = jobs.len();
+                    return Some(Batch { jobs, shards, number, size, in_doubt: false, queues: self });
                 }
                 if inner.closed && inner.waiting == 0 {
                     return None;
                 }
-                inner.ready_commands > 0
+                (inner.ready_commands > 0).then(|| inner.patience())
             };
-            if something_waits {
-                // For a batch that may turn out to be slow.
-                timeout(SLOW, work).await.ok();
-            } else {
-                work.await;
+            match patience {
+                Some(patience) => drop(timeout(patience, work).await),
+                None => work.await,
             }
         }
     }
@@ -265,7 +277,17 @@ impl Queues {
 impl Inner {
     fn is_worth_a_call(&self) -> bool {
         let is_alone = || self.under_way.values().all(|begun| begun.elapsed() >= SLOW);
-        self.ready_commands > 0 && (self.ready_commands >= WORTH || is_alone())
+        self.ready_commands >= WORTH || (self.ready_commands > 0 && self.gathers().is_none() && is_alone())
+    }
+
+    /// How long others may yet join what waits.
+    fn gathers(&self) -> Option<Duration> {
+        self.gathering?.checked_duration_since(Instant::now()).filter(|rest| !rest.is_zero())
+    }
+
+    /// When to look again at what waits: when it has gathered, or the batch that is under way may have turned out slow.
+    fn patience(&self) -> Duration {
+        self.gathers().unwrap_or(SLOW)
     }
 
     /// Takes the next batch off what waits. A key stands in it once for a shard: the second command under it finds what
@@ -362,6 +384,25 @@ mod tests {
         assert!(next(&queues).is_none(), "the shard is taken");
         drop(first);
         assert_eq!(next(&queues).unwrap().0, [0; 40]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_a_small_batch_others_may_join_but_nobody_waits_who_is_alone() {
+        let queues = queues(2);
+        for (first, waits_ms) in [(3, 0), (4, 3), (23, 3), (24, 0)] {
+            let _answers = push(&queues, 0, first);
+            drop(queues.next().await);
+            let _next = push(&queues, 1, 1);
+            let begun = Instant::now();
+            drop(queues.next().await);
+            // The clock of a timer counts whole milliseconds.
+            let waited = begun.elapsed().as_millis();
+            assert!((waits_ms..=waits_ms + 1).contains(&waited) && (waits_ms > 0 || waited == 0), "{first}: {waited}");
+        }
+        let _answers = push(&queues, 0, 4);
+        drop(queues.next().await);
+        let _enough = push(&queues, 1, WORTH);
+        assert!(next(&queues).is_some(), "enough for a call waits for nothing");
     }
 
     #[tokio::test(start_paused = true)]
