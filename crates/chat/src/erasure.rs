@@ -17,8 +17,10 @@ use crate::{
 pub(crate) struct Erased(DashMap<Arc<str>, i64>);
 
 impl Erased {
-    pub(crate) async fn load(db: &Db) -> Result<Self> {
-        Ok(Self(users::erased(db).await?.into_iter().collect()))
+    /// Takes in what the database knows.
+    pub(crate) async fn read(&self, db: &Db) -> Result<()> {
+        users::erased(db).await?.iter().for_each(|(user_id, ts)| self.insert(user_id, *ts));
+        Ok(())
     }
 
     pub(crate) fn insert(&self, user_id: &Arc<str>, ts: i64) {

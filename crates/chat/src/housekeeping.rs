@@ -2,16 +2,18 @@
 
 use std::{sync::Weak, time::Duration};
 
-use store::events;
+use store::{events, log::Shard};
 
-use crate::{Chat, presence, typing};
+use crate::{Chat, Result, presence, typing};
 
 /// Log rows are kept so long, milliseconds: who has been away longer starts afresh from the projections.
 const LOG_MS: i64 = 14 * 24 * 3_600_000;
 /// Rounds between two looks for users who have gone.
 const EVICT_EVERY: u64 = 10;
-/// Rounds between two clean-ups of rooms in memory and of rows.
-const CLEAN_EVERY: u64 = 60;
+/// Rounds between two looks for rooms that nobody asks for.
+const EVICT_ROOMS_EVERY: u64 = 60;
+/// Between two removals of old rows.
+const CLEAN_EVERY: Duration = Duration::from_secs(60);
 
 /// Runs until the server stops.
 pub(crate) async fn run(chat: Weak<Chat>) {
@@ -30,13 +32,28 @@ pub(crate) async fn run(chat: Weak<Chat>) {
             chat.hub.evict(now);
             presence::share(&chat).await;
         }
-        if round.is_multiple_of(CLEAN_EVERY) {
+        if round.is_multiple_of(EVICT_ROOMS_EVERY) {
             chat.rooms.evict(now);
-            for expired in [events::expire_txns(now), events::expire_log(now - LOG_MS)] {
-                if let Err(error) = chat.db.tidy(expired).await {
-                    tracing::warn!(name: "store.expire", %error, "old rows could not be removed");
-                }
+        }
+    }
+}
+
+/// Removes rows that nobody needs any more, until the server stops. However many there are, none is held up by it.
+pub(crate) async fn clean(chat: Weak<Chat>) {
+    loop {
+        tokio::time::sleep(CLEAN_EVERY).await;
+        let Some(chat) = chat.upgrade() else { return };
+        for shard in 0..chat.db.shards() as Shard {
+            if let Err(error) = clean_shard(&chat, shard).await {
+                tracing::warn!(name: "store.expire", shard, %error, "old rows could not be removed");
             }
         }
     }
+}
+
+async fn clean_shard(chat: &Chat, shard: Shard) -> Result<()> {
+    let now = chat.env.now();
+    while !*chat.shutdown.borrow() && events::expire_txns(&chat.db, shard, now).await? {}
+    while !*chat.shutdown.borrow() && events::expire_log(&chat.db, shard, now - LOG_MS).await? {}
+    Ok(())
 }

@@ -134,7 +134,8 @@ impl Chat {
         let Parts { db, files, env, config, server_name, secret, loopback_only, bus, address } = parts;
         let heads = db.heads().await?;
         let (rooms, sessions) = (Arc::new(rooms::Rooms::default()), Arc::new(sessions::Cache::default()));
-        let erased = erasure::Erased::load(&db).await?;
+        let erased = erasure::Erased::default();
+        erased.read(&db).await?;
         let limit = config.presence.max_room_members;
         let hub = Arc::new(sync::hub::Hub::new(&heads, rooms.clone(), sessions.clone(), erased, limit));
         let seal = cluster::seal::Seal::new(&secret);
@@ -176,6 +177,7 @@ impl Chat {
         });
         media::start_sweeping(&chat);
         tokio::spawn(housekeeping::run(Arc::downgrade(&chat)));
+        tokio::spawn(housekeeping::clean(Arc::downgrade(&chat)));
         cluster::start(&chat);
         tokio::spawn(accounts::finish_deactivations(chat.clone()));
         Ok(chat)

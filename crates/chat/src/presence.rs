@@ -12,6 +12,7 @@ use store::{accounts::directory, user_rooms};
 use crate::{
     Chat, Error, Result,
     cluster::{self, wire::Message},
+    rooms::room::membership_of,
     sessions::Session,
     sync::user::HotUser,
 };
@@ -120,8 +121,9 @@ impl Presence {
             if let Some(room) = chat.rooms.peek(room_id).filter(|_| !self.away.is_empty()) {
                 let inner = room.inner.read();
                 if inner.joined <= limit {
-                    let members = inner.members().map(|(user_id, _)| user_id);
-                    seen.extend(members.filter(|user_id| self.away.contains_key(*user_id)).cloned());
+                    let joined = inner.members().filter(|(_, event)| membership_of(event) == "join");
+                    let away = joined.filter(|(user_id, _)| self.away.contains_key(*user_id));
+                    seen.extend(away.map(|(user_id, _)| user_id.clone()));
                 }
             }
         }

@@ -115,21 +115,31 @@ pub fn redact(shard: Shard, room_id: &str, seq: i64, json: &str) -> Stmt {
     .expect(1)
 }
 
-/// Removes transaction ids that do not count any more at `now` (milliseconds, on any node's clock), at most a few thousand at a time.
-pub fn expire_txns(now: i64) -> Stmt {
-    Stmt::new(
-        "delete from txn where (shard, day, user_id, key) in
-         (select shard, day, user_id, key from txn where shard in (select shard from shard) and day < $1 limit 5000)",
-        params![now / DAY_MS - 2],
-    )
+/// Removes transaction ids of the shard that do not count any more at `now` (milliseconds, on any node's clock), some
+/// thousands of them. Says whether there were any.
+pub async fn expire_txns(db: &Db, shard: Shard, now: i64) -> Result<bool> {
+    let before = params![shard, now / DAY_MS - 2];
+    let sql = "select day from txn where shard = $1 and day < $2 limit 1";
+    let any: Option<i64> = db.query_opt(sql, before.clone(), |row| row.get(0)).await?;
+    if any.is_some() {
+        let sql = "delete from txn where shard = $1 and (day, user_id, key) in
+                   (select day, user_id, key from txn where shard = $1 and day < $2 limit 5000)";
+        db.tidy(Stmt::new(sql, before)).await?;
+    }
+    Ok(any.is_some())
 }
 
-/// Removes log rows older than `ts` (milliseconds), at most a few thousand at a time.
-pub fn expire_log(ts: i64) -> Stmt {
-    Stmt::new(
-        "delete from log where (shard, pos) in (select shard, pos from log where ts < $1 order by shard, pos limit 5000)",
-        params![ts],
-    )
+/// Removes log rows of the shard that are older than `ts` (milliseconds), some thousands of them. Says whether there were
+/// any.
+pub async fn expire_log(db: &Db, shard: Shard, ts: i64) -> Result<bool> {
+    // There is no index by time: what is old stands at the beginning.
+    let sql =
+        "select max(pos) from (select pos, ts from log where shard = $1 order by pos limit 5000) oldest where ts < $2";
+    let last: Option<i64> = db.query_opt(sql, params![shard, ts], |row| row.get(0)).await?.flatten();
+    if let Some(last) = last {
+        db.tidy(Stmt::new("delete from log where shard = $1 and pos <= $2", params![shard, last])).await?;
+    }
+    Ok(last.is_some())
 }
 
 /// The first event of the commit that was made under a transaction id not long before `now`, milliseconds.

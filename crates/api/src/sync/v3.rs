@@ -58,10 +58,7 @@ pub(crate) async fn sync(
         // From here on no news is missed: what comes while the changes are read ends the wait at once.
         news.as_mut().enable();
         let changes = follower.changes(&request).await?;
-        if follower.is_gone(&session.device_id) {
-            let message = "The access token is not known: sign in again.";
-            return Err(ApiError::new(axum::http::StatusCode::UNAUTHORIZED, "M_UNKNOWN_TOKEN", message));
-        }
+        follower.stands(&session).await?;
         if !waits || !changes.is_empty() || tokio::time::Instant::now() >= deadline || *shutdown.borrow() {
             let json = body(&changes, &session, &request.filter).map_err(|e| ApiError::internal(&e))?;
             return Ok(([(header::CONTENT_TYPE, "application/json")], json).into_response());

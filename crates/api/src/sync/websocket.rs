@@ -3,7 +3,7 @@
 //! There is no queue of frames: a frame is computed from the position that the socket has, when it can be written. A slow
 //! client gets fewer and larger frames, and costs no memory. Described in docs/websocket.md.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use axum::{
     extract::{
@@ -186,7 +186,7 @@ async fn serve(
     let (every, silence) = (Duration::from_millis(times.ping_ms.max(1)), Duration::from_millis(times.silence_ms));
     let mut expired = std::pin::pin!(chat::sessions::expired(chat, &session));
     let mut presence = presence.unwrap_or(presence::State::Online);
-    let mut calls = FuturesUnordered::new();
+    let mut calls = Calls::default();
     let mut heard = Instant::now();
     let mut ping = tokio::time::interval_at(heard + every, every);
     let mut first = true;
@@ -194,15 +194,20 @@ async fn serve(
     loop {
         let mut news = std::pin::pin!(follower.news());
         news.as_mut().enable();
-        let Ok(changes) = follower.changes(&request).await else {
-            return End::Close(close::GOING_AWAY, "the server cannot read your data");
+        let changes = async {
+            let changes = follower.changes(&request).await;
+            follower.stands(&session).await.and(changes)
         };
-        if follower.is_gone(&session.device_id) {
-            return End::Close(close::UNAUTHORIZED, "signed out");
-        }
+        let changes = match calls.beside(changes).await {
+            Ok(changes) => changes,
+            Err(chat::Error::Matrix { status: 401, .. } | chat::Error::SoftLogout) => {
+                return End::Close(close::UNAUTHORIZED, "signed out");
+            }
+            Err(_) => return End::Close(close::GOING_AWAY, "the server cannot read your data"),
+        };
         if first || !changes.is_empty() {
             let Ok(frame) = body(&changes, &session, &request.filter) else { return End::Lost };
-            if write(socket, frame).await.is_err() {
+            if calls.beside(write(socket, frame)).await.is_err() {
                 return End::Lost;
             }
             first = false;
@@ -216,8 +221,8 @@ async fn serve(
         loop {
             tokio::select! {
                 () = &mut news => break,
-                Some(answer) = calls.next(), if !calls.is_empty() => {
-                    if write(socket, answer).await.is_err() {
+                answer = calls.next() => {
+                    if calls.beside(write(socket, answer)).await.is_err() {
                         return End::Lost;
                     }
                 }
@@ -240,7 +245,8 @@ async fn serve(
                     }
                 }
                 _ = ping.tick() => {
-                    if heard.elapsed() > silence || send(socket, Message::Ping(Vec::new().into())).await.is_err() {
+                    let ping = send(socket, Message::Ping(Vec::new().into()));
+                    if heard.elapsed() > silence || calls.beside(ping).await.is_err() {
                         return End::Lost;
                     }
                     follower.seen(presence);
@@ -248,6 +254,51 @@ async fn serve(
                 () = &mut expired => return End::Close(close::UNAUTHORIZED, "the access token has expired"),
                 () = &mut leaving => return End::Close(close::RESTART, STOPPING),
                 _ = shutdown.changed() => return End::Close(close::GOING_AWAY, STOPPING),
+            }
+        }
+    }
+}
+
+/// Requests of the client that are under way, and the answers that are to be written.
+struct Calls<F> {
+    running: FuturesUnordered<F>,
+    answers: VecDeque<String>,
+}
+
+impl<F> Default for Calls<F> {
+    fn default() -> Self {
+        Self { running: FuturesUnordered::new(), answers: VecDeque::new() }
+    }
+}
+
+impl<F: Future<Output = String>> Calls<F> {
+    fn push(&mut self, call: F) {
+        self.running.push(call);
+    }
+
+    fn len(&self) -> usize {
+        self.running.len() + self.answers.len()
+    }
+
+    /// The next answer; none comes while nothing runs.
+    async fn next(&mut self) -> String {
+        if let Some(answer) = self.answers.pop_front() {
+            return answer;
+        }
+        match self.running.next().await {
+            Some(answer) => answer,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Does something while the calls go on: one that stood still could hold what this waits for, or what others do.
+    async fn beside<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return done,
+                Some(answer) = self.running.next() => self.answers.push_back(answer),
             }
         }
     }
@@ -293,5 +344,25 @@ async fn end(mut socket: WebSocket, code: u16, reason: &'static str) {
     if send(&mut socket, goodbye).await.is_ok() {
         let answer = async { while let Some(Ok(_)) = socket.recv().await {} };
         timeout(Duration::from_secs(2), answer).await.ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn calls_go_on_while_something_else_is_waited_for() {
+        let (first, holds) = oneshot::channel();
+        let mut calls = Calls::default();
+        calls.push(async move {
+            first.send(()).ok();
+            "done".to_owned()
+        });
+        timeout(Duration::from_secs(5), calls.beside(holds)).await.expect("it does not stand still").unwrap();
+        assert_eq!((calls.len(), calls.next().await), (1, "done".to_owned()));
+        assert!(timeout(Duration::from_millis(10), calls.next()).await.is_err(), "there is no other");
     }
 }

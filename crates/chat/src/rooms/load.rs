@@ -76,15 +76,19 @@ impl Chat {
 async fn load(chat: &Chat, room_id: &Arc<str>) -> Result<Option<Arc<Room>>> {
     let shard = chat.room_shard(room_id);
     loop {
-        // What is committed from here on reaches the room through the tail's window, below.
-        let (epoch, cursor) = (chat.hub.epoch(shard), chat.hub.cursor(shard));
+        // What is committed from here on reaches the room through the tail's window, below. In this order: a log that begins
+        // anew in between has no window from the old cursor on.
+        let cursor = chat.hub.cursor(shard);
+        let epoch = chat.hub.epoch(shard);
         let Some(row) = rooms::get(&chat.db, shard, room_id).await? else { return Ok(None) };
         let version = RoomVersionId::try_from(row.version.as_str()).ok();
         let (version, rules) = version
             .and_then(|version| version.rules().map(|rules| (version, rules)))
             .ok_or_else(|| Error::Store(store::Error::Refused(format!("room version {} is not known", row.version))))?;
         let room = Room::new(room_id.clone(), (shard, epoch), version, rules);
-        fill(chat, &room).await?;
+        if !fill(chat, &room).await? {
+            continue;
+        }
         room.touch(chat.env.now());
         let room = Arc::new(room);
         if chat.hub.adopt(shard, cursor, |records| {
@@ -96,7 +100,8 @@ async fn load(chat: &Chat, room_id: &Arc<str>) -> Result<Option<Arc<Room>>> {
     }
 }
 
-async fn fill(chat: &Chat, room: &Room) -> Result<()> {
+/// Says whether the room did not change meanwhile.
+async fn fill(chat: &Chat, room: &Room) -> Result<bool> {
     let (db, shard, id) = (&chat.db, room.shard, room.id.as_ref());
     let mut recent = events::before(db, shard, id, i64::MAX, 0, RECENT).await?;
     let state = rooms::current_state(db, shard, id).await?;
@@ -107,11 +112,13 @@ async fn fill(chat: &Chat, room: &Room) -> Result<()> {
     if let Some(newest) = recent.last() {
         (inner.seq, inner.count, inner.pos) = (newest.seq, newest.count, newest.pos);
     }
-    // State and receipts are read after the events: what is newer than the newest event read here comes once more
-    // through the tail, and is the same.
     let head = inner.seq;
+    // What it replaced is not there any more.
+    if state.iter().any(|event| event.seq > head) {
+        return Ok(false);
+    }
     inner.ring = recent.into();
-    state.into_iter().filter(|event| event.seq <= head).for_each(|event| inner.set_state(event, &room.rules));
+    state.into_iter().for_each(|event| inner.set_state(event, &room.rules));
     for (receipt, pos) in receipts {
         inner.count_read(&receipt);
         if receipt.kind.as_ref() == "own" {
@@ -127,5 +134,5 @@ async fn fill(chat: &Chat, room: &Room) -> Result<()> {
             inner.mentions.entry(user_id).or_default().push(seq);
         }
     }
-    Ok(())
+    Ok(true)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use store::{events, log::Event, rooms};
 
 use super::{
-    room::{Room, membership_of},
+    room::{Inner, Room, membership_of},
     send,
     visibility::{self, View},
 };
@@ -90,7 +90,7 @@ pub async fn history(chat: &Chat, session: &Session, room_id: &str, request: &Hi
     let backward = request.direction == Direction::Backward;
     let mut at = match request.from {
         Some(token) => seq_of(chat, &room, token).await?,
-        None if backward => room.inner.read().seq + 1,
+        None if backward => view.head + 1,
         None => 1,
     };
     let stop = match request.to {
@@ -98,6 +98,7 @@ pub async fn history(chat: &Chat, session: &Session, room_id: &str, request: &Hi
         None if backward => 0,
         None => i64::MAX,
     };
+    let stop = if backward { stop } else { stop.min(view.head + 1) };
     let limit = request.limit.clamp(1, MAX_PAGE);
     let mut page = Page { start: place(at), ..Page::default() };
     let mut scanned = 0;
@@ -237,20 +238,44 @@ pub async fn context(
     })
 }
 
+/// What the user may see of a room's state.
+enum State<T> {
+    /// What was asked of the present one.
+    Now(T),
+    /// Only that as of this event.
+    At(Arc<Room>, i64),
+}
+
+async fn state_of<T>(chat: &Chat, session: &Session, room_id: &str, present: impl Fn(&Inner) -> T) -> Result<State<T>> {
+    loop {
+        let (room, view) = readable(chat, session, room_id).await?;
+        match view.until() {
+            None => return Err(send::not_in_room()),
+            Some(i64::MAX) => {
+                let inner = room.inner.read();
+                // Who has been removed since is looked at again.
+                if view.is_current(&inner, session.user_id.as_str()) {
+                    return Ok(State::Now(present(&inner)));
+                }
+            }
+            Some(seq) => return Ok(State::At(room, seq)),
+        }
+    }
+}
+
 /// The room's state: the present one for members, the one of the leave for those who left.
 ///
 /// # Errors
 /// M_FORBIDDEN.
 pub async fn state(chat: &Chat, session: &Session, room_id: &str) -> Result<Vec<Arc<Event>>> {
-    let (room, view) = readable(chat, session, room_id).await?;
-    match view.until() {
-        None => Err(send::not_in_room()),
-        Some(i64::MAX) => {
-            let mut state: Vec<_> = room.inner.read().all_state().cloned().collect();
-            state.sort_unstable_by_key(|event| event.seq);
-            Ok(state)
-        }
-        Some(seq) => Ok(rooms::state_at(&chat.db, room.shard, room_id, seq + 1).await?),
+    let whole = |inner: &Inner| {
+        let mut state: Vec<_> = inner.all_state().cloned().collect();
+        state.sort_unstable_by_key(|event| event.seq);
+        state
+    };
+    match state_of(chat, session, room_id, whole).await? {
+        State::Now(state) => Ok(state),
+        State::At(room, seq) => Ok(rooms::state_at(&chat.db, room.shard, room_id, seq + 1).await?),
     }
 }
 
@@ -265,11 +290,9 @@ pub async fn state_event(
     kind: &str,
     state_key: &str,
 ) -> Result<Arc<Event>> {
-    let (room, view) = readable(chat, session, room_id).await?;
-    let event = match view.until() {
-        None => return Err(send::not_in_room()),
-        Some(i64::MAX) => room.state(kind, state_key),
-        Some(seq) => rooms::state_before(&chat.db, room.shard, room_id, kind, state_key, seq + 1).await?,
+    let event = match state_of(chat, session, room_id, |inner| inner.get(kind, state_key).cloned()).await? {
+        State::Now(event) => event,
+        State::At(room, seq) => rooms::state_before(&chat.db, room.shard, room_id, kind, state_key, seq + 1).await?,
     };
     event.ok_or_else(|| Error::not_found("The room has no such setting."))
 }
@@ -304,9 +327,9 @@ pub async fn members(
 /// M_FORBIDDEN.
 pub async fn joined_members(chat: &Chat, session: &Session, room_id: &str) -> Result<Vec<Arc<Event>>> {
     let room = chat.room(room_id).await?.ok_or_else(send::not_in_room)?;
-    if !room.is_joined(session.user_id.as_str()) {
+    let inner = room.inner.read();
+    if inner.get("m.room.member", session.user_id.as_str()).is_none_or(|event| membership_of(event) != "join") {
         return Err(send::not_in_room());
     }
-    let inner = room.inner.read();
     Ok(inner.members().filter(|(_, event)| membership_of(event) == "join").map(|(_, event)| event.clone()).collect())
 }

@@ -5,7 +5,7 @@
 
 use store::{log::Event, rooms, user_rooms};
 
-use super::room::{Room, content_as, membership_of};
+use super::room::{Inner, Room, content_as, membership_of};
 use crate::{Chat, Result};
 
 /// What a user may read of a room.
@@ -16,6 +16,8 @@ pub(crate) struct View {
     membership: Vec<(i64, &'static str)>,
     /// When the user first joined, milliseconds.
     pub(crate) joined_ts: Option<i64>,
+    /// The newest event that it speaks of: somebody may be removed while they read.
+    pub(crate) head: i64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,8 +31,11 @@ enum Visibility {
 /// Reads the user's view of the room.
 pub(crate) async fn view(chat: &Chat, room: &Room, user_id: &str) -> Result<View> {
     let history = |kind, key| rooms::state_history(&chat.db, room.shard, &room.id, kind, key);
-    let member = room.state("m.room.member", user_id);
-    let setting = room.state("m.room.history_visibility", "");
+    let (head, member, setting) = {
+        let inner = room.inner.read();
+        let state = |kind, key| inner.get(kind, key).cloned();
+        (inner.seq, state("m.room.member", user_id), state("m.room.history_visibility", ""))
+    };
     // Nearly always both were set once, and are in memory: an event that replaced nothing is its own history.
     let only = |event: &Event| !event.json.get().contains("\"replaces_state\"");
     let left = member.as_ref().is_some_and(|event| matches!(membership_of(event), "leave" | "ban"));
@@ -52,7 +57,7 @@ pub(crate) async fn view(chat: &Chat, room: &Room, user_id: &str) -> Result<View
             events.iter().map(|event| (event.seq, visibility_of(event))).collect()
         }
     };
-    Ok(View { visibility, membership, joined_ts })
+    Ok(View { visibility, membership, joined_ts, head })
 }
 
 fn visibility_of(event: &Event) -> Visibility {
@@ -80,16 +85,24 @@ impl View {
     pub(crate) fn sees(&self, seq: i64) -> bool {
         // Of an event that changes one of them, the more generous side counts: one sees the own leave, and the change
         // that closes a room.
-        [seq, seq - 1].iter().any(|side| {
-            let membership = at(&self.membership, *side);
-            match at(&self.visibility, *side).unwrap_or(Visibility::Shared) {
-                Visibility::WorldReadable => true,
-                _ if membership == Some("join") => true,
-                Visibility::Shared => self.joined_after(seq),
-                Visibility::Invited => membership == Some("invite"),
-                Visibility::Joined => false,
-            }
-        })
+        let sides = [seq, seq - 1];
+        seq <= self.head
+            && sides.iter().any(|side| {
+                let membership = at(&self.membership, *side);
+                match at(&self.visibility, *side).unwrap_or(Visibility::Shared) {
+                    Visibility::WorldReadable => true,
+                    _ if membership == Some("join") => true,
+                    Visibility::Shared => self.joined_after(seq),
+                    Visibility::Invited => membership == Some("invite"),
+                    Visibility::Joined => false,
+                }
+            })
+    }
+
+    /// Whether nothing that it depends on has changed since.
+    pub(crate) fn is_current(&self, room: &Inner, user_id: &str) -> bool {
+        let newer = |kind, key| room.get(kind, key).is_some_and(|event| event.seq > self.head);
+        !newer("m.room.member", user_id) && !newer("m.room.history_visibility", "")
     }
 
     /// The view that the user had when the event numbered `seq` was the newest.
@@ -135,7 +148,7 @@ mod tests {
     use super::*;
 
     fn view(visibility: Visibility, membership: &[(i64, &'static str)]) -> View {
-        View { visibility: vec![(3, visibility)], membership: membership.to_vec(), joined_ts: None }
+        View { visibility: vec![(3, visibility)], membership: membership.to_vec(), joined_ts: None, head: 100 }
     }
 
     #[test]
@@ -190,6 +203,12 @@ mod tests {
         assert_eq!(until(&[(10, "join"), (20, "leave"), (30, "invite"), (40, "leave")]), Some(20));
         assert_eq!(until(&[(10, "join"), (20, "leave"), (30, "join")]), Some(i64::MAX));
         assert_eq!(until(&[(30, "invite"), (40, "leave")]), None);
+    }
+
+    #[test]
+    fn nothing_is_seen_that_came_after_the_look() {
+        let view = View { head: 40, ..view(Visibility::WorldReadable, &[(10, "join")]) };
+        assert!(view.sees(40) && !view.sees(41));
     }
 
     #[test]

@@ -2,7 +2,10 @@
 //!
 //! Rooms are read first and to-device messages last, so that keys sent before a message arrive with it or before it.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use serde_json::value::{RawValue, to_raw_value};
 use store::{log::Event, to_device};
@@ -129,7 +132,8 @@ async fn room(
     if left && (!begun || (since.is_none() && !filter.room.include_leave)) {
         return Ok(());
     }
-    let Some(room) = chat.room(room_id).await? else { return Ok(()) };
+    // This node knows the logs up to `until`, and tells of nothing later.
+    let Some(room) = chat.known_room(room_id).await? else { return Ok(()) };
     let user_id = &user.id;
     let fresh = begun && !left;
     let mut span = Span { chat, user_id, filter, since, until, full_state: request.full_state, fresh };
@@ -267,11 +271,15 @@ async fn to_device(chat: &Chat, user: &HotUser, request: &Request, answer: &mut 
 
 /// The device has taken in everything up to its token: what it was sent by then need not be kept.
 pub async fn acknowledge(chat: &Chat, user: &HotUser, device_id: &str, token: &Token) -> Result<()> {
-    let waiting = user.inner.lock().to_device.contains_key(device_id);
-    if !waiting || token.to_device == 0 {
+    if token.to_device == 0 {
         return Ok(());
     }
     let shard = chat.user_shard(&user.id);
+    // Another node may have given out what this one has yet to hear of.
+    chat.freshness.reached(Some(&token.shards), shard).await?;
+    if !user.inner.lock().to_device.contains_key(device_id) {
+        return Ok(());
+    }
     let statement = to_device::acknowledge(shard, &user.id, device_id, token.to_device);
     chat.db.write(shard, vec![statement]).await?;
     let mut inner = user.inner.lock();
@@ -285,8 +293,8 @@ pub async fn acknowledge(chat: &Chat, user: &HotUser, device_id: &str, token: &T
 pub struct Follower {
     user: super::user::UserGuard,
     chat: Arc<Chat>,
-    /// The user's clock at the start: only a sign-out after it concerns this follower.
-    started: u64,
+    /// The user's clock when the session was last known to stand: only a sign-out after it concerns this follower.
+    stood: AtomicU64,
 }
 
 impl Follower {
@@ -300,10 +308,10 @@ impl Follower {
             chat.fresh().await?;
         }
         let user = chat.known_user(session.user_id.as_str()).await?;
-        let started = user.inner.lock().clock;
-        // A sign-out ends the session before it marks the user in memory: one that came before `started` is seen here.
+        let stood = AtomicU64::new(user.inner.lock().clock);
+        // A sign-out ends the session before it marks the user in memory: one that came before `stood` is seen here.
         sessions::of_token(&chat, session.token_hash).await?;
-        Ok(Self { user, chat, started })
+        Ok(Self { user, chat, stood })
     }
 
     /// What is new, now.
@@ -321,11 +329,25 @@ impl Follower {
         self.user.news.notified()
     }
 
-    /// Whether the device was signed out.
-    pub fn is_gone(&self, device_id: &str) -> bool {
-        let inner = self.user.inner.lock();
-        let others = inner.others_gone.as_ref().filter(|(kept, _)| kept.as_ref() != device_id).map(|(_, at)| at);
-        inner.gone.get(device_id).into_iter().chain(others).any(|at| *at > self.started)
+    /// Fails if the session has ended.
+    ///
+    /// # Errors
+    /// As [`sessions::authenticate`].
+    pub async fn stands(&self, session: &Session) -> Result<()> {
+        let clock = {
+            let inner = self.user.inner.lock();
+            let device_id = &*session.device_id;
+            let others = inner.others_gone.as_ref().filter(|(kept, _)| kept.as_ref() != device_id).map(|(_, at)| at);
+            let gone = inner.gone.get(device_id).into_iter().chain(others).max();
+            if gone.is_none_or(|at| *at <= self.stood.load(Ordering::Relaxed)) {
+                return Ok(());
+            }
+            inner.clock
+        };
+        // The device may have signed in again, by another node: then it was its session of before that ended.
+        sessions::of_token(&self.chat, session.token_hash).await?;
+        self.stood.store(clock, Ordering::Relaxed);
+        Ok(())
     }
 
     /// The user asks for news, as present as `state` says.

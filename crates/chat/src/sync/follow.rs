@@ -48,8 +48,12 @@ impl Follow {
 
     /// Runs until the hub is gone.
     pub(crate) async fn run(mut self) {
-        let (mut polled, mut hints_before) = (Instant::now(), *self.hints.borrow());
+        let (mut polled, mut hints_before, mut resets) = (Instant::now(), *self.hints.borrow(), 0);
         while let Some(hub) = self.hub.upgrade() {
+            let now = hub.counts.resets.load(Relaxed);
+            if now != resets && self.read_erased(&hub).await {
+                resets = now;
+            }
             let hints = *self.hints.borrow_and_update();
             // When they stop or come again, also while something was read, what they left out is looked for at once.
             let changed = mem::replace(&mut hints_before, hints) != hints;
@@ -84,6 +88,15 @@ impl Follow {
             }
             join_all(stuck.into_iter().map(|shard| self.read(&hub, shard))).await;
         }
+    }
+
+    /// Reads who had what they said erased: the log of before a reset may have told of more than was taken in.
+    async fn read_erased(&self, hub: &Hub) -> bool {
+        let read = hub.erased.read(&self.db).await;
+        if let Err(error) = &read {
+            tracing::debug!(name: "tail.erased", %error, "who had their messages erased could not be read");
+        }
+        read.is_ok()
     }
 
     /// Looks how far the logs have come. Nothing if the database does not say.
@@ -190,6 +203,15 @@ impl Freshness {
         // It is on disk, whatever this node hears of it.
         timeout(FRESH_TIMEOUT, known).await.ok();
         Ok(outcome)
+    }
+
+    /// Returns when this node knows the logs up to these positions, of which some node has told.
+    ///
+    /// # Errors
+    /// As [`Freshness::fresh`].
+    pub(crate) async fn known_to(&self, positions: &[i64]) -> Result<()> {
+        self.hub.learn(positions);
+        timeout(FRESH_TIMEOUT, self.hub.all_reached(positions)).await.map_err(unavailable)
     }
 
     /// How far the logs are known here, once that is as far as a client knows them from another node, and its user's

@@ -254,6 +254,8 @@ impl Hub {
         drop(tail);
         users.iter().for_each(|user| user.wake());
         self.moved.notify_waiters();
+        // What is read once and then kept up by the log has to be read anew.
+        self.behind.notify_one();
     }
 
     /// Completes when every shard's cursor has reached its position.
@@ -417,7 +419,8 @@ pub(super) fn apply_to_user(user: &HotUser, at: (Shard, i64), change: &Change) {
             inner.to_device.insert(device_id.clone(), pos);
         }
         Change::Forgotten { room_id, .. } => {
-            if let Some(tie) = inner.rooms.get_mut(room_id) {
+            // It stands in the user's log, and a return in the room's: the return may have come before it.
+            if let Some(tie) = inner.rooms.get_mut(room_id).filter(|tie| matches!(tie.membership, "leave" | "ban")) {
                 tie.forgotten = true;
             }
         }

@@ -255,16 +255,36 @@ async fn timeline(span: &Span<'_>, room: &Room, since: Option<i64>) -> Result<Ti
         }
     }
     found.reverse();
-    let first_seq = found.first().map_or_else(|| room.inner.read().seq + 1, |event| event.seq);
+    let first_seq = match found.first() {
+        Some(event) => event.seq,
+        None => seq_after(span, room).await?,
+    };
     Ok(Timeline { events: found, limited, first_seq })
+}
+
+/// The number of the first event after the span, or of the next one to come.
+async fn seq_after(span: &Span<'_>, room: &Room) -> Result<i64> {
+    {
+        let inner = room.inner.read();
+        let first = inner.ring.iter().rev().take_while(|event| event.pos > span.until).last().map(|event| event.seq);
+        match first {
+            None => return Ok(inner.seq + 1),
+            // There may be others before it that are not in memory.
+            Some(seq) if seq > 1 && inner.ring.front().is_some_and(|front| front.seq == seq) => {}
+            Some(seq) => return Ok(seq),
+        }
+    }
+    Ok(events::seq_at(&span.chat.db, room.shard, &room.id, span.until).await? + 1)
 }
 
 /// The whole state as it was before the timeline.
 async fn state_before(span: &Span<'_>, room: &Room, timeline: &Timeline) -> Result<Vec<Arc<Event>>> {
     let in_timeline: HashSet<i64> = timeline.events.iter().map(|event| event.seq).collect();
     let current: Vec<_> = room.inner.read().all_state().cloned().collect();
-    let (within, mut state): (Vec<_>, Vec<_>) = current.into_iter().partition(|event| in_timeline.contains(&event.seq));
-    for event in within {
+    // What was set after the span may be nothing that the user may see.
+    let is_later = |event: &Arc<Event>| in_timeline.contains(&event.seq) || event.pos > span.until;
+    let (later, mut state): (Vec<_>, Vec<_>) = current.into_iter().partition(is_later);
+    for event in later {
         // An event that replaced nothing had no predecessor.
         if !event.json.get().contains("\"replaces_state\"") {
             continue;
@@ -293,8 +313,8 @@ async fn state_gap(span: &Span<'_>, room: &Room, since: i64, timeline: &Timeline
         Some(skipped) => skipped,
         None => {
             let from = events::seq_at(&span.chat.db, room.shard, &room.id, since).await? + 1;
-            let to = if timeline.limited { timeline.first_seq } else { i64::MAX };
-            let between = rooms::state_between(&span.chat.db, room.shard, &room.id, from, to, MAX_STATE_GAP).await?;
+            let (db, to) = (&span.chat.db, i64::MAX);
+            let between = rooms::state_between(db, room.shard, &room.id, from, to, MAX_STATE_GAP).await?;
             if between.len() as i64 == MAX_STATE_GAP {
                 let inner = room.inner.read();
                 inner.all_state().filter(missing).cloned().collect()
@@ -338,7 +358,7 @@ fn lazy_members(
     };
     for user in &needed {
         if !stands(&kept, user) {
-            kept.extend(inner.get("m.room.member", user).cloned());
+            kept.extend(inner.get("m.room.member", user).filter(|event| event.pos <= span.until).cloned());
         }
     }
     kept

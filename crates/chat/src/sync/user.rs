@@ -262,7 +262,9 @@ impl std::ops::Deref for UserGuard {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use store::log::Change;
+
+    use super::{super::hub::apply_to_user, *};
 
     fn user() -> HotUser {
         HotUser::new("@a:b".into(), 7, Vec::new())
@@ -295,6 +297,18 @@ mod tests {
         inner.touch(&tea, (0, 2));
         assert_eq!(inner.touched_since(inner.settled(&[1])), inner.touched_since(seen));
         assert!(inner.touched_since(seen).is_some_and(|rooms| rooms.contains(&tea)));
+    }
+
+    #[test]
+    fn a_room_that_was_forgotten_and_come_back_to_is_shown_whatever_order_the_two_arrive_in() {
+        let user = user();
+        let room: Arc<str> = "!tea".into();
+        let forgotten = Change::Forgotten { user_id: user.id.clone(), room_id: room.clone() };
+        for (membership, hidden) in [("join", false), ("invite", false), ("leave", true), ("ban", true)] {
+            user.inner.lock().rooms.insert(room.clone(), Tie { membership, pos: 5, forgotten: false });
+            apply_to_user(&user, (0, 9), &forgotten);
+            assert_eq!(user.inner.lock().rooms[&room].forgotten, hidden, "{membership}");
+        }
     }
 
     #[test]

@@ -275,3 +275,25 @@ async fn nothing_new_in_a_thousand_rooms_is_answered_without_a_query() {
     assert_eq!(synced["rooms"]["join"].as_object().map(|rooms| rooms.len()), Some(1));
     assert_eq!(server.chat().db.queries() - before, 0);
 }
+
+#[tokio::test]
+async fn state_that_the_timeline_does_not_show_is_told_however_long_the_gap() {
+    let server = Server::start().await;
+    let (alice, bob) = (server.register("alice").await, server.register("bob").await);
+    let room = server.public_room(&alice, &[&bob]).await;
+    let filter = encode(r#"{"room":{"timeline":{"types":["m.room.message"],"limit":10}}}"#);
+    let first = server.sync_with(&bob, None, &format!("filter={filter}")).await;
+    for n in 0..300 {
+        server.say(&alice, &room, &n.to_string()).await;
+        if n == 295 {
+            server.set_state(&alice, &room, "m.room.topic", "", json!({ "topic": "late" })).await;
+        }
+    }
+    // Now its memory does not reach that far.
+    let server = server.restart().await;
+    let synced = server.sync_with(&bob, Some(&first["next_batch"]), &format!("filter={filter}")).await;
+    assert_eq!(timeline(&synced, &room)["limited"], true);
+    let state = &synced["rooms"]["join"][&room]["state"]["events"];
+    let topics: Vec<_> = state.as_array().expect("state").iter().map(|event| &event["content"]["topic"]).collect();
+    assert_eq!(topics, ["late"], "{state}");
+}

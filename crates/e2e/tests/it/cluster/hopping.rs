@@ -1,5 +1,7 @@
 //! One client, another node for each request, as behind a load balancer without sticky sessions.
 
+use std::time::{Duration, Instant};
+
 use e2e::{Value, encode, json};
 
 use super::{Nodes, follow, texts};
@@ -163,4 +165,51 @@ async fn keys_sent_to_a_device_before_a_message_come_no_later_than_the_message()
     }
     assert_eq!(keys, (0..40).collect::<Vec<i64>>(), "each once and in order");
     let _: Value = since;
+}
+
+/// The next node hears of it up to 75 ms later. It reads who the user is from the database, which knows already.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_comes_to_a_node_that_has_yet_to_hear_of_their_removal_is_told_of_it() {
+    let nodes = Nodes::with(2, None).await;
+    let alice = nodes.at(0).register("alice").await;
+    for n in 0..8 {
+        let bob = nodes.at(0).register(&format!("bob{n}")).await;
+        let room = nodes.at(0).public_room(&alice, &[&bob]).await;
+        let mut since = nodes.at(0).sync(&bob, None).await["next_batch"].clone();
+        // The next node has heard of all of it.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        nodes.at(0).say(&alice, &room, "goodbye").await;
+        nodes.at(0).moderate(&alice, &room, "kick", &bob).await;
+        let begun = Instant::now();
+        let (next, mut heard, mut timeout_ms) = (Nodes::only(&nodes, 1), Vec::new(), 5);
+        // The first answer may be one of before.
+        while !heard.contains(&"it is over".to_owned()) {
+            let synced = next.at(0).sync_with(&bob, Some(&since), &format!("timeout={timeout_ms}")).await;
+            (since, timeout_ms) = (synced["next_batch"].clone(), 3000);
+            heard.extend(texts(&synced, &room));
+            let left = synced["rooms"]["leave"][&room]["timeline"]["events"].as_array().cloned().unwrap_or_default();
+            heard.extend(left.iter().filter_map(|event| event["content"]["body"].as_str()).map(str::to_owned));
+            heard.extend((!left.is_empty()).then(|| "it is over".to_owned()));
+            assert!(begun.elapsed() < Duration::from_secs(20), "never told: {heard:?}");
+        }
+        assert_eq!(heard, ["goodbye", "it is over"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_signs_in_again_is_not_taken_for_the_session_that_ended_by_it() {
+    let nodes = Nodes::with(2, None).await;
+    let mut alice = nodes.at(0).register("alice").await;
+    for _ in 0..8 {
+        let since = nodes.at(1).sync(&alice, None).await["next_batch"].clone();
+        let body = json!({
+            "type": "m.login.password", "identifier": { "type": "m.id.user", "user": "alice" },
+            "password": e2e::PASSWORD, "device_id": alice.device,
+        });
+        let signed_in = nodes.at(0).post("/_matrix/client/v3/login", body).ok().await;
+        let before = std::mem::replace(&mut alice.token, signed_in["access_token"].as_str().expect("one").to_owned());
+        nodes.at(1).sync_with(&alice, Some(&since), "timeout=300").await;
+        let ended = nodes.at(1).get("/_matrix/client/v3/account/whoami").token(&before);
+        ended.refused(401, "M_UNKNOWN_TOKEN").await;
+    }
 }

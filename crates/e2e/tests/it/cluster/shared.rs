@@ -41,10 +41,17 @@ async fn who_is_at_one_node_is_seen_online_at_another() {
     follow(&only, &bob, &mut since, online).await;
     let path = format!("/_matrix/client/v3/presence/{}/status", encode(&alice.id));
     assert_eq!(nodes.at(1).get(&path).by(&bob).ok().await["presence"], "online");
-    // Who comes later is told too.
+    // Who comes later is told too, but not who has only invited or met her once.
     let first = nodes.at(1).sync(&bob, None).await;
     assert!(online(&first), "{}", first["presence"]);
-    let _ = room;
+    let mallory = nodes.at(1).register("mallory").await;
+    let trap = nodes.at(1).create_room(&mallory, json!({})).await;
+    nodes.at(1).moderate(&mallory, &trap, "invite", &alice).await;
+    nodes.at(1).join(&mallory, &room).await;
+    assert!(online(&nodes.at(1).sync(&mallory, None).await));
+    nodes.at(1).leave(&mallory, &room).await;
+    let synced = nodes.at(1).sync(&mallory, None).await;
+    assert!(!online(&synced), "{}", synced["presence"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
