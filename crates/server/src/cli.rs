@@ -107,9 +107,18 @@ async fn serve(options: Serve, env: chat::Env) -> Result<(), String> {
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| format!("cannot wait for signals: {error}"))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| format!("cannot wait for signals: {error}"))?;
     let data = settings.server.data.display().to_string();
-    let running = running::start_with(settings, env).await.map_err(|error| error.to_string())?;
-    greet(&running, &data).await?;
+    // A database that is silent may hold up either of them for long.
+    let running = tokio::select! {
+        started = running::start_with(settings, env) => started.map_err(|error| error.to_string())?,
+        _ = terminate.recv() => return Ok(()),
+        _ = interrupt.recv() => return Ok(()),
+    };
+    let serving = async {
+        greet(&running, &data).await?;
+        std::future::pending::<Result<(), String>>().await
+    };
     tokio::select! {
+        failed = serving => return failed,
         _ = terminate.recv() => (),
         _ = interrupt.recv() => (),
     }

@@ -35,7 +35,7 @@ impl Which {
         Ok(config::load(&sources).map_err(|error| error.to_string())?.own)
     }
 
-    /// Opens the PostgreSQL store that the settings name.
+    /// Opens the PostgreSQL store that the settings name, to look at it.
     async fn open(self) -> Result<(Own, Db), String> {
         let settings = self.settings()?;
         if settings.postgres.url.is_empty() {
@@ -43,9 +43,14 @@ impl Which {
                 "postgres.url is empty: this is about a store on PostgreSQL, and SQLite has nothing of it".into()
             );
         }
-        let db = Db::open_postgres(&settings.postgres).await.map_err(|error| error.to_string())?;
+        let db = look(&settings).await?;
         Ok((settings, db))
     }
+}
+
+/// Opens the PostgreSQL store as it is: who looks makes no store, and brings none up to date.
+async fn look(settings: &Own) -> Result<Db, String> {
+    Db::open_existing_postgres(&settings.postgres).await.map_err(|error| error.to_string())
 }
 
 /// Begins a new epoch in every shard.
@@ -81,8 +86,8 @@ pub(crate) async fn check(which: Which) -> Result<(), String> {
         ));
         return Ok(());
     }
-    let db = Db::open_postgres(&settings.postgres).await.map_err(|error| error.to_string())?;
-    let connections = settings.postgres.connections + db.shards();
+    let db = look(&settings).await?;
+    let connections = settings.postgres.most_connections(db.shards());
     let mut findings = durability::check(&db, connections).await.map_err(|error| error.to_string())?;
     findings.push(redis(&settings).await?);
     db.close().await;

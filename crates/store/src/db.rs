@@ -14,6 +14,7 @@ use std::{
 #[cfg(feature = "simulation")]
 use crate::simulation::{self, Simulated};
 use crate::{
+    epoch,
     error::{Error, Result},
     log::{Commit, Committed, Head, Outcome, Record, Shard, shard_of},
     postgres::{self, Postgres},
@@ -224,8 +225,8 @@ impl Db {
     /// Begins a new epoch in every shard, as after a restore from a backup: what clients know beyond it counts for
     /// nothing, and no old token can skip what comes.
     pub async fn bump_epoch(&self) -> Result<()> {
-        const GAP: i64 = 1 << 32;
-        self.tidy(Stmt::new("update shard set epoch = epoch + 1, head = head + $1", crate::params![GAP])).await
+        let sql = if self.is_shared() { epoch::POSTGRES } else { epoch::SQLITE };
+        self.tidy(Stmt::new(sql, crate::params![epoch::GAP])).await
     }
 
     /// How many queries were run since the store was opened, looks at the heads aside.
@@ -246,5 +247,17 @@ impl Db {
             #[cfg(feature = "simulation")]
             Engine::Simulated(engine) => engine.doors.close().await,
         }
+    }
+
+    /// Opens the store in a PostgreSQL database for looking only: nothing is created or brought up to date, and writes and
+    /// commits fail with [`Error::Closed`].
+    ///
+    /// # Errors
+    /// As [`Db::open_postgres`], and if there is no store, or one that is not up to date.
+    pub async fn open_existing_postgres(config: &postgres::Config) -> Result<Self> {
+        let stats = Arc::new(Stats::default());
+        let (engine, shards) = Postgres::open_existing(config, stats.clone()).await?;
+        let engine = Engine::Postgres(engine);
+        Ok(Self { inner: Arc::new(Inner { engine, shards, queries: AtomicU64::new(0), stats }) })
     }
 }

@@ -10,6 +10,7 @@ mod db;
 mod dialect;
 pub mod directory;
 mod doors;
+mod epoch;
 mod error;
 pub mod events;
 pub mod filters;

@@ -159,7 +159,7 @@ impl Drop for Batch<'_> {
         inner.under_way.remove(&self.number);
         inner.gathering = SOME.contains(&self.size).then(|| Instant::now() + GATHER);
         for shard in self.shards.drain(..) {
-            inner.shards[shard as usize].alone &= self.in_doubt;
+            inner.shards[shard as usize].alone = self.in_doubt;
             inner.free(shard);
         }
         // Whoever drops it looks for the next one; others wait only for the end.
@@ -198,7 +198,7 @@ impl Queues {
         if inner.closed {
             return Err(Error::Closed);
         }
-        if inner.waiting == LIMIT {
+        if inner.waiting >= LIMIT {
             return Err(Error::Overloaded);
         }
         let queue = inner.shards.get_mut(shard as usize).ok_or(Error::NoRoom)?;
@@ -341,158 +341,5 @@ pub(crate) fn orders(jobs: &[Job]) -> Vec<Order<'_>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{
-        pin::pin,
-        sync::Arc,
-        task::{Context, Poll, Waker},
-    };
-
-    use super::*;
-
-    fn queues(shards: usize) -> Queues {
-        Queues::new(shards, [7; 8])
-    }
-
-    /// So many commands; their answers, which nobody waits for once they are dropped.
-    fn push(queues: &Queues, shard: Shard, count: usize) -> Vec<oneshot::Receiver<Result<Answer>>> {
-        (0..count).map(|_| queues.push(shard, Command::Write(Vec::new())).unwrap()).collect()
-    }
-
-    /// The shards of the next batch, command by command, if there is one.
-    fn next(queues: &Queues) -> Option<(Vec<Shard>, Batch<'_>)> {
-        let (mut next, mut context) = (pin!(queues.next()), Context::from_waker(Waker::noop()));
-        // The first time it lets others go first.
-        assert!(next.as_mut().poll(&mut context).is_pending());
-        match next.poll(&mut context) {
-            Poll::Ready(Some(batch)) => Some((batch.jobs.iter().map(|job| job.shard).collect(), batch)),
-            _ => None,
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_batch_takes_shard_after_shard_until_it_is_worth_a_call() {
-        let queues = queues(4);
-        let _answers = [push(&queues, 2, 20), push(&queues, 0, 20), push(&queues, 2, 5), push(&queues, 1, 31)];
-        let (shards, first) = next(&queues).unwrap();
-        assert_eq!(shards, [vec![2; 25], vec![0; 20]].concat());
-        assert!(next(&queues).is_none(), "31 commands are not worth a call beside another");
-        let _more = push(&queues, 1, 1);
-        let (shards, _second) = next(&queues).unwrap();
-        assert_eq!(shards, [1; 32]);
-        let _waits = push(&queues, 0, 40);
-        assert!(next(&queues).is_none(), "the shard is taken");
-        drop(first);
-        assert_eq!(next(&queues).unwrap().0, [0; 40]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn after_a_small_batch_others_may_join_but_nobody_waits_who_is_alone() {
-        let queues = queues(2);
-        for (first, waits_ms) in [(3, 0), (4, 3), (23, 3), (24, 0)] {
-            let _answers = push(&queues, 0, first);
-            drop(queues.next().await);
-            let _next = push(&queues, 1, 1);
-            let begun = Instant::now();
-            drop(queues.next().await);
-            // The clock of a timer counts whole milliseconds.
-            let waited = begun.elapsed().as_millis();
-            assert!((waits_ms..=waits_ms + 1).contains(&waited) && (waits_ms > 0 || waited == 0), "{first}: {waited}");
-        }
-        let _answers = push(&queues, 0, 4);
-        drop(queues.next().await);
-        let _enough = push(&queues, 1, WORTH);
-        assert!(next(&queues).is_some(), "enough for a call waits for nothing");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_waits_goes_past_a_batch_in_doubt_but_not_in_its_shard() {
-        let queues = queues(2);
-        let _answers = [push(&queues, 0, 1), push(&queues, 1, 1)];
-        let (_, mut doubtful) = next(&queues).unwrap();
-        let _waits = [push(&queues, 0, 1), push(&queues, 1, 1)];
-        assert!(next(&queues).is_none());
-        doubtful.doubt();
-        doubtful.doubt();
-        assert!(next(&queues).is_none(), "both shards are taken");
-        drop(doubtful);
-        let (shards, mut doubtful) = next(&queues).unwrap();
-        assert_eq!(shards, [0, 1]);
-        doubtful.shards.pop();
-        doubtful.doubt();
-        queues.inner.lock().free(1);
-        let _last = push(&queues, 1, 1);
-        assert_eq!(next(&queues).unwrap().0, [1]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_command_that_does_not_fit_is_the_next_batchs() {
-        let queues = queues(2);
-        let large = || {
-            let text = crate::Value::Text("x".repeat(BATCH_BYTES));
-            Command::Write(vec![crate::Stmt::new("", vec![text])])
-        };
-        let _small = push(&queues, 0, 1);
-        let _large = queues.push(1, large()).unwrap();
-        let (shards, first) = next(&queues).unwrap();
-        assert_eq!((shards, &first.shards[..]), (vec![0], &[0][..]));
-        let _more = push(&queues, 0, 1);
-        drop(first);
-        assert_eq!(next(&queues).unwrap().0[0], 1, "it comes before what came after it");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn nobody_waits_for_what_was_given_up() {
-        let queues = queues(1);
-        drop(push(&queues, 0, 3));
-        let _answers = push(&queues, 0, 2);
-        assert_eq!(next(&queues).unwrap().0, [0, 0]);
-        assert_eq!(queues.inner.lock().waiting, 0);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_queues_are_limited() {
-        let queues = queues(2);
-        let answers = push(&queues, 0, LIMIT);
-        assert!(matches!(queues.push(1, Command::Write(Vec::new())), Err(Error::Overloaded)));
-        let (_, batch) = next(&queues).unwrap();
-        assert_eq!(batch.jobs.len(), BATCH);
-        assert!(queues.push(1, Command::Write(Vec::new())).is_ok());
-        drop(answers);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_slow_batch_holds_up_other_shards_for_a_second_and_its_own_for_five() {
-        let queues = queues(2);
-        let _answers = [push(&queues, 0, 1), push(&queues, 0, 1)];
-        let (_, _slow) = next(&queues).unwrap();
-        let _waits = push(&queues, 1, 1);
-        assert!(next(&queues).is_none());
-        let begun = Instant::now();
-        let other = queues.next().await.unwrap();
-        assert_eq!((other.jobs[0].shard, begun.elapsed().as_secs()), (1, 1));
-        drop(other);
-        let _behind = push(&queues, 0, 1);
-        tokio::time::advance(STUCK).await;
-        assert!(matches!(queues.push(0, Command::Write(Vec::new())), Err(Error::Overloaded)));
-        let _elsewhere = push(&queues, 1, 1);
-    }
-
-    #[tokio::test]
-    async fn closed_queues_end_when_all_is_done() {
-        let queues = Arc::new(queues(1));
-        let _answers = push(&queues, 0, 1);
-        let batch = queues.next().await.unwrap();
-        let _waits = push(&queues, 0, 1);
-        queues.close();
-        assert!(matches!(queues.push(0, Command::Write(Vec::new())), Err(Error::Closed)));
-        let waiting = tokio::spawn({
-            let queues = queues.clone();
-            async move { queues.next().await.map(|batch| batch.jobs.len()) }
-        });
-        tokio::task::yield_now().await;
-        drop(batch);
-        assert_eq!(waiting.await.unwrap(), Some(1));
-        assert!(queues.next().await.is_none());
-    }
-}
+#[path = "queue_tests.rs"]
+mod tests;

@@ -10,6 +10,9 @@ use super::{Own, Settings};
 /// The prefix of environment variables: `CHATBOOK_RATE_LIMITS__LOGIN__BURST` sets `rate_limits.login.burst`.
 const PREFIX: &str = "CHATBOOK_";
 
+/// Sections whose URLs may hold a password: no value in them is repeated in an error.
+const SECRET: [&str; 2] = ["postgres", "redis"];
+
 /// Where settings come from besides the defaults; later fields override earlier ones.
 #[derive(Debug, Default)]
 pub struct Sources {
@@ -49,6 +52,7 @@ pub fn load(sources: &Sources) -> Result<Settings, ConfigError> {
         let path: Vec<String> = key.split('.').map(str::to_owned).collect();
         read = set(&mut settings, &path, value, option)?;
     }
+    check_redis(&read)?;
     Ok(read)
 }
 
@@ -66,7 +70,12 @@ fn table(section: &impl serde::Serialize) -> Table {
 fn parse_file(path: &Path) -> Result<Table, ConfigError> {
     let fail = |message| ConfigError { place: path.display().to_string(), message };
     let text = std::fs::read_to_string(path).map_err(|error| fail(format!("cannot be read: {error}")))?;
-    text.parse().map_err(|error: toml::de::Error| fail(format!("is not TOML: {}", error.to_string().trim_end())))
+    text.parse().map_err(|error: toml::de::Error| {
+        // Displayed, it repeats the line, which may hold a password.
+        let before = error.span().map_or(0, |span| span.start);
+        let line = text.bytes().take(before).filter(|byte| *byte == b'\n').count() + 1;
+        fail(format!("is not TOML: line {line}: {}", error.message()))
+    })
 }
 
 /// Overrides `base` with what `over` sets; tables are merged key by key.
@@ -114,9 +123,36 @@ fn check(settings: &Table, place: &str) -> Result<Settings, ConfigError> {
 fn section<T: DeserializeOwned>(table: Table, place: &str) -> Result<T, ConfigError> {
     serde_path_to_error::deserialize(table).map_err(|error| {
         let key = error.path().to_string();
-        let message = error.into_inner().to_string();
-        ConfigError { place: place.to_owned(), message: format!("{key}: {}", message.trim_end()) }
+        let inner = error.into_inner();
+        let is_secret = SECRET.iter().any(|section| key.split('.').next() == Some(section));
+        let message = if is_secret { without_value(inner.message()) } else { inner.message() };
+        ConfigError { place: place.to_owned(), message: format!("{key}: {message}") }
     })
+}
+
+/// What is said of a wrong key or value, without the value.
+fn without_value(message: &str) -> &str {
+    match message.rfind("expected ") {
+        Some(expected) if !message.starts_with("unknown field") => &message[expected..],
+        Some(_) => message,
+        None => "this value cannot be used",
+    }
+}
+
+/// How Redis is run says nothing without where it is.
+fn check_redis(settings: &Own) -> Result<(), ConfigError> {
+    let redis = &settings.redis;
+    let set = [
+        ("redis.mode", redis.mode != bus::Mode::default()),
+        ("redis.sentinel_master", !redis.sentinel_master.is_empty()),
+    ];
+    match set.into_iter().find(|(_, set)| *set && redis.urls.is_empty()) {
+        Some((key, _)) => {
+            let message = "is set, but redis.urls is empty: set that too, or leave Redis out".to_owned();
+            Err(ConfigError { place: key.to_owned(), message })
+        }
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -232,7 +268,10 @@ mod tests {
             ("[rate_limits]\nenabled = 1", "/chatbook.toml: rate_limits.enabled: invalid type: integer `1`"),
             ("[rate_limits]\nlogin = { burst = -1 }", "/chatbook.toml: rate_limits.login.burst: invalid value"),
             ("[registration]\nmode = \"maybe\"", "/chatbook.toml: registration.mode: unknown variant `maybe`"),
-            ("[server\n", "/chatbook.toml: is not TOML: TOML parse error at line 1"),
+            ("[server\n", "/chatbook.toml: is not TOML: line 1: "),
+            ("[log]\nlevel = \"info\"\nformat = json", "/chatbook.toml: is not TOML: line 3: "),
+            ("[redis]\nmode = \"sentinel\"", "redis.mode: is set, but redis.urls is empty"),
+            ("[redis]\nsentinel_master = \"m\"", "redis.sentinel_master: is set, but redis.urls is empty"),
         ] {
             let error = from_file(text).expect_err(text);
             assert!(error.starts_with(expected), "{text}: {error}");
@@ -254,6 +293,27 @@ mod tests {
             let error = from_environment(&[(name, value)]).expect_err(name);
             assert!(error.starts_with(expected), "{error}");
         }
+    }
+
+    #[test]
+    fn an_error_repeats_no_password_and_says_where_it_is() {
+        for (text, place) in [
+            ("[postgres]\nurl = postgres://u:secret@h/d", "is not TOML: line 2: "),
+            ("[postgres]\nurl = \"postgres://u:secret@h/d", "is not TOML: line 2: "),
+            ("[postgres]\nurl = \"postgres://u:secret@h/d\" x", "is not TOML: line 2: "),
+            ("[postgres]\nurl = \"u:secret\"\nurl = \"\"", "is not TOML: line 3: "),
+            ("[postgres]\nshards = \"postgres://u:secret@h/d\"", "postgres.shards: expected u32"),
+            ("postgres = \"postgres://u:secret@h/d\"", "postgres: expected struct Config"),
+            ("[redis]\nurls = \"redis://:secret@h\"", "redis.urls: expected a sequence"),
+            ("[redis]\nmode = \"redis://:secret@h\"", "redis.mode: expected one of `single`, `sentinel`, `cluster`"),
+            ("[redis]\nurl = \"redis://:secret@h\"", "redis.url: unknown field `url`, expected one of `urls`"),
+        ] {
+            let error = from_file(text).expect_err(text);
+            assert!(error.starts_with(&format!("/chatbook.toml: {place}")), "{text}: {error}");
+            assert!(!error.contains("secret"), "{text}: {error}");
+        }
+        let error = from_environment(&[("CHATBOOK_REDIS__URLS", "redis://:secret@h")]).expect_err("no list");
+        assert_eq!(error, "CHATBOOK_REDIS__URLS: redis.urls: expected a sequence");
     }
 
     #[test]

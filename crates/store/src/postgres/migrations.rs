@@ -4,11 +4,14 @@
 //! work on it, and which database it was at the last connection. A step that an older program cannot live with raises
 //! the second number; the node then refuses to start, or to go on.
 
-use tokio_postgres::Client;
+use std::time::Duration;
 
-use super::pool::{Pool, text};
+use tokio_postgres::{Client, error::SqlState};
+
+use super::pool::{Connection, Pool, text};
 use crate::{
     dialect::{self, MIGRATIONS},
+    epoch,
     error::{Error, Result},
 };
 
@@ -20,8 +23,8 @@ const MAX_SHARDS: u32 = 1024;
 const READABLE_FROM: i64 = 1;
 /// The number of the advisory lock under which one node at a time migrates: "chatbook" in ASCII.
 const LOCK: i64 = 0x6368_6174_626f_6f6b;
-/// How far positions jump ahead when the log may have lost its end: no client can have seen so many commits of it.
-const EPOCH_GAP: i64 = 1 << 32;
+/// How long a node waits until no other migrates.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// The oldest server that is known to work: `server_version_num`.
 const OLDEST_SERVER: i32 = 150_000;
 
@@ -30,22 +33,17 @@ const OLDEST_SERVER: i32 = 150_000;
 /// # Errors
 /// [`Error::Refused`] with a sentence for the operator.
 pub(super) async fn run(pool: &Pool, shards: u32) -> Result<usize> {
-    let failed = |error: tokio_postgres::Error| Error::Refused(format!("the database: {}", text(&error)));
     if shards > MAX_SHARDS {
         return Err(Error::Refused(format!("postgres.shards: {shards} are too many, {MAX_SHARDS} are the most")));
     }
-    let connection = pool
-        .connect()
-        .await
-        .map_err(|error| Error::Refused(format!("postgres.url: the database cannot be reached: {}", text(&error))))?;
+    let connection = connect(pool).await?;
     let client = &connection.client;
-    check_server(client).await?;
+    lock(client, PATIENCE).await?;
     client.batch_execute("set lock_timeout = 0; set statement_timeout = 0").await.map_err(failed)?;
-    // Held by the connection, so that a node which is killed amid it lets go.
-    client.execute("select pg_advisory_lock($1)", &[&LOCK]).await.map_err(failed)?;
-    let migrated = migrate(client, shards, MIGRATIONS, READABLE_FROM).await;
+    // If a step fails, its transaction hangs on the connection, and only that one's end lets go of the lock.
+    let found = migrate(client, shards, MIGRATIONS, READABLE_FROM).await?;
     client.execute("select pg_advisory_unlock($1)", &[&LOCK]).await.map_err(failed)?;
-    let found = migrated?;
+    client.batch_execute("reset lock_timeout; reset statement_timeout").await.map_err(failed)?;
     if shards != 0 && shards as usize != found {
         return Err(Error::Refused(format!(
             "postgres.shards: the store was made with {found} shards, which cannot change: set it to {found}, or leave it out"
@@ -62,11 +60,61 @@ pub(super) async fn run(pool: &Pool, shards: u32) -> Result<usize> {
     Ok(found)
 }
 
+/// Returns the number of shards of a store that is there and up to date, and changes nothing.
+///
+/// # Errors
+/// [`Error::Refused`] with a sentence for the operator.
+pub(super) async fn look(pool: &Pool) -> Result<usize> {
+    let connection = connect(pool).await?;
+    let known = MIGRATIONS.len();
+    match done(&connection.client, known).await? {
+        None => Err(Error::Refused("the database has no store yet: the first node that is started makes it".into())),
+        Some(done) if done < known => Err(Error::Refused(format!(
+            "the store has schema version {done}, and this program works with version {known}: the first node of this \
+             program that is started brings the store up to date"
+        ))),
+        Some(_) => count_shards(&connection.client).await,
+    }
+}
+
+/// A connection to a server that suits.
+async fn connect(pool: &Pool) -> Result<Connection> {
+    let connection = pool
+        .connect()
+        .await
+        .map_err(|error| Error::Refused(format!("postgres.url: the database cannot be reached: {}", text(&error))))?;
+    check_server(&connection.client).await?;
+    Ok(connection)
+}
+
+/// Waits until no other node migrates. The connection holds the lock, so that a node which is killed amid it lets go.
+async fn lock(client: &Client, patience: Duration) -> Result<()> {
+    let free = client.query_one("select pg_try_advisory_lock($1)", &[&LOCK]).await;
+    if free.and_then(|row| row.try_get(0)).map_err(failed)? {
+        return Ok(());
+    }
+    tracing::info!(name: "store.migrate", "another node is bringing the schema up to date: waiting until it has");
+    let bound = format!("set statement_timeout = 0; set lock_timeout = {}", patience.as_millis());
+    client.batch_execute(&bound).await.map_err(failed)?;
+    let locked = client.execute("select pg_advisory_lock($1)", &[&LOCK]).await;
+    locked.map(drop).map_err(|error| match error.code() {
+        Some(&SqlState::LOCK_NOT_AVAILABLE) => Error::Refused(format!(
+            "the database: another node has been bringing the schema up to date for {} s, or somebody else holds its \
+             advisory lock {LOCK} (the table pg_locks says who): start again when that is over",
+            patience.as_secs()
+        )),
+        _ => failed(error),
+    })
+}
+
+fn failed(error: tokio_postgres::Error) -> Error {
+    Error::Refused(format!("the database: {}", text(&error)))
+}
+
 async fn check_server(client: &Client) -> Result<()> {
     let setting = async |name: &str| -> Result<String, tokio_postgres::Error> {
         client.query_one("select current_setting($1)", &[&name]).await?.try_get(0)
     };
-    let failed = |error: tokio_postgres::Error| Error::Refused(format!("the database: {}", text(&error)));
     let version = setting("server_version_num").await.map_err(failed)?;
     if version.parse().unwrap_or(0) < OLDEST_SERVER {
         return Err(Error::Refused(format!(
@@ -83,28 +131,17 @@ async fn check_server(client: &Client) -> Result<()> {
 }
 
 async fn migrate(client: &Client, shards: u32, steps: &[&str], steps_readable_from: i64) -> Result<usize> {
-    let failed = |error: tokio_postgres::Error| Error::Refused(format!("the database: {}", text(&error)));
-    let exists: bool = client
-        .query_one("select to_regclass('store') is not null", &[])
-        .await
-        .and_then(|row| row.try_get(0))
-        .map_err(failed)?;
-    if !exists {
-        let create =
-            "create table store (id bigint not null primary key, schema bigint not null, readable_from bigint not null,
-                        database text not null);
-                      insert into store values (0, 0, 0, '')";
-        client.batch_execute(create).await.map_err(failed)?;
-    }
-    let row = client.query_one("select schema, readable_from from store where id = 0", &[]).await.map_err(failed)?;
-    let (done, readable_from): (i64, i64) = (row.get(0), row.get(1));
-    let known = steps.len() as i64;
-    if readable_from > known {
-        return Err(Error::Refused(format!(
-            "the store has schema version {done}, which this program (version {known}) cannot work with: start a newer one"
-        )));
-    }
-    for (index, step) in steps.iter().enumerate().skip(usize::try_from(done).unwrap_or(0)) {
+    let done = match done(client, steps.len()).await? {
+        Some(done) => done,
+        None => {
+            let create = "create table store (id bigint not null primary key, schema bigint not null,
+                            readable_from bigint not null, database text not null);
+                          insert into store values (0, 0, 0, '')";
+            client.batch_execute(create).await.map_err(failed)?;
+            0
+        }
+    };
+    for (index, step) in steps.iter().enumerate().skip(done) {
         let mut sql = format!("begin; {}", dialect::postgres_migration(step));
         if index == 0 {
             let shards = if shards == 0 { SHARDS } else { shards };
@@ -118,6 +155,26 @@ async fn migrate(client: &Client, shards: u32, steps: &[&str], steps_readable_fr
     }
     // Functions carry a number in their name: a version that changes one makes another, beside that of the old version.
     client.batch_execute(include_str!("commit_batch.sql")).await.map_err(failed)?;
+    count_shards(client).await
+}
+
+/// How many steps have run; none if there is no store. Refuses one that a program with `known` steps cannot work with.
+async fn done(client: &Client, known: usize) -> Result<Option<usize>> {
+    let exists = client.query_one("select to_regclass('store') is not null", &[]).await;
+    if !exists.and_then(|row| row.try_get(0)).map_err(failed)? {
+        return Ok(None);
+    }
+    let row = client.query_one("select schema, readable_from from store where id = 0", &[]).await.map_err(failed)?;
+    let (done, readable_from): (i64, i64) = (row.get(0), row.get(1));
+    if readable_from > known as i64 {
+        return Err(Error::Refused(format!(
+            "the store has schema version {done}, which this program (version {known}) cannot work with: start a newer one"
+        )));
+    }
+    Ok(Some(usize::try_from(done).unwrap_or(0)))
+}
+
+async fn count_shards(client: &Client) -> Result<usize> {
     let row = client.query_one("select count(*) from shard", &[]).await.map_err(failed)?;
     Ok(usize::try_from(row.get::<_, i64>(0)).unwrap_or(0))
 }
@@ -132,13 +189,12 @@ pub(super) async fn recognize(client: &Client) -> Result<(), tokio_postgres::Err
         return Ok(());
     }
     // Of all nodes that notice, one finds the old name; a store that has none yet is new.
-    let bumped = client
-        .execute(
-            "with noticed as (update store set database = $1 where id = 0 and database = $2 returning 1)
-             update shard set epoch = epoch + 1, head = head + $3 where exists (select 1 from noticed) and $2 <> ''",
-            &[&database, &known, &EPOCH_GAP],
-        )
-        .await?;
+    let begin = epoch::POSTGRES;
+    let sql = format!(
+        "with noticed as (update store set database = $2 where id = 0 and database = $3 returning 1)
+         {begin} where exists (select 1 from noticed) and $3 <> ''"
+    );
+    let bumped = client.execute(&sql, &[&epoch::GAP, &database, &known]).await?;
     if bumped > 0 {
         tracing::warn!(name: "store.epoch", before = known, now = database, "the database was replaced: a new epoch begins");
     }
@@ -158,6 +214,20 @@ mod tests {
     /// The next version's step: what a release may do while nodes of the release before it run.
     const NEXT: &str =
         "alter table room add column nickname text; create index room_by_nickname on room (shard, nickname);";
+
+    #[tokio::test]
+    async fn who_waits_too_long_until_another_node_has_migrated_is_told_what_for() {
+        let server = services::Postgres::start(&[("fsync", "off")]).await.unwrap();
+        let config = Config { url: server.url("postgres"), ..Config::default() };
+        let pool = Pool::new(&config, Arc::new(Stats::default())).unwrap();
+        let (first, second) = (pool.connect().await.unwrap(), pool.connect().await.unwrap());
+        lock(&first.client, PATIENCE).await.unwrap();
+        let why = tokio::time::timeout(PATIENCE, lock(&second.client, Duration::from_millis(200))).await.unwrap();
+        let why = why.unwrap_err().to_string();
+        assert!(why.contains("another node has been bringing the schema up to date"), "{why}");
+        drop(first);
+        lock(&second.client, PATIENCE).await.unwrap();
+    }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn nodes_of_this_version_go_on_while_the_next_one_migrates_and_after() {

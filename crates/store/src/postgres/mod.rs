@@ -13,13 +13,13 @@ use self::{batch::Appender, pool::Pool};
 use crate::{
     db::Stmt,
     doors::Doors,
-    error::Result,
+    error::{Error, Result},
     stats::Stats,
     value::{Row, Value},
 };
 
 /// The section `postgres` of the settings.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// `postgres://user:password@host:port/database`, with several hosts (`host1:5432,host2:5432`) the one that takes
@@ -29,7 +29,7 @@ pub struct Config {
     pub shards: u32,
     /// Connections for queries; commits have up to eight more.
     pub connections: usize,
-    /// How long a connection may take to be made, milliseconds.
+    /// How long a host may take until it is connected and has said that it takes writes, milliseconds.
     pub connect_timeout_ms: u64,
     /// How long one statement may take, milliseconds.
     pub statement_timeout_ms: u64,
@@ -53,6 +53,52 @@ impl Default for Config {
     }
 }
 
+/// Connections for commits: as many as there are batchers (`doors.rs`) at most.
+const BATCHERS: usize = 8;
+/// More backends than that PostgreSQL never has (its `MAX_BACKENDS`).
+const MOST_CONNECTIONS: u64 = 262_143;
+/// What PostgreSQL takes as a timeout at most.
+const LONGEST_MS: u64 = i32::MAX as u64;
+
+impl Config {
+    /// How many connections a node makes at most to a store of so many shards.
+    pub fn most_connections(&self, shards: usize) -> usize {
+        self.connections + shards.min(BATCHERS)
+    }
+
+    /// # Errors
+    /// [`Error::Refused`] for the first number that cannot work.
+    fn check(&self) -> Result<()> {
+        let numbers = [
+            ("connections", self.connections as u64, MOST_CONNECTIONS),
+            ("connect_timeout_ms", self.connect_timeout_ms, LONGEST_MS),
+            ("statement_timeout_ms", self.statement_timeout_ms, LONGEST_MS),
+            ("lock_timeout_ms", self.lock_timeout_ms, LONGEST_MS),
+            ("tcp_user_timeout_ms", self.tcp_user_timeout_ms, LONGEST_MS),
+        ];
+        match numbers.into_iter().find(|(_, number, most)| !(1..=*most).contains(number)) {
+            Some((key, number, most)) => {
+                Err(Error::Refused(format!("postgres.{key}: {number} cannot work: it has to be from 1 to {most}")))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::fmt::Debug for Config {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Config")
+            .field("url", &if self.url.is_empty() { "" } else { "***" })
+            .field("shards", &self.shards)
+            .field("connections", &self.connections)
+            .field("connect_timeout_ms", &self.connect_timeout_ms)
+            .field("statement_timeout_ms", &self.statement_timeout_ms)
+            .field("lock_timeout_ms", &self.lock_timeout_ms)
+            .field("tcp_user_timeout_ms", &self.tcp_user_timeout_ms)
+            .finish()
+    }
+}
+
 /// The open database.
 pub(crate) struct Postgres {
     pool: Arc<Pool>,
@@ -63,8 +109,21 @@ impl Postgres {
     pub(crate) async fn open(config: &Config, stats: Arc<Stats>) -> Result<(Self, usize)> {
         let pool = Arc::new(Pool::new(config, stats.clone())?);
         let shards = migrations::run(&pool, config.shards).await?;
-        let doors = Doors::new(shards, pool.nonce(), || Appender::new(pool.clone()), &stats, tokio::spawn);
-        Ok((Self { pool, doors }, shards))
+        Ok((Self::new(pool, shards, &stats), shards))
+    }
+
+    /// Opens a store that is there as it is, for looking only: its doors are closed.
+    pub(crate) async fn open_existing(config: &Config, stats: Arc<Stats>) -> Result<(Self, usize)> {
+        let pool = Arc::new(Pool::new(config, stats.clone())?);
+        let shards = migrations::look(&pool).await?;
+        let postgres = Self::new(pool, shards, &stats);
+        postgres.doors.close().await;
+        Ok((postgres, shards))
+    }
+
+    fn new(pool: Arc<Pool>, shards: usize, stats: &Arc<Stats>) -> Self {
+        let doors = Doors::new(shards, pool.nonce(), || Appender::new(pool.clone()), stats, tokio::spawn);
+        Self { pool, doors }
     }
 
     pub(crate) async fn query<T>(

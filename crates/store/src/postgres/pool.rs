@@ -2,17 +2,27 @@
 
 use std::{
     collections::HashMap,
+    net::SocketAddr,
     str::FromStr,
-    sync::{Arc, OnceLock, atomic::Ordering::Relaxed},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
 use parking_lot::Mutex;
 use tokio::{
+    net::lookup_host,
     sync::Semaphore,
     time::{Instant, sleep, timeout},
 };
-use tokio_postgres::{Client, NoTls, Statement, config::TargetSessionAttrs, error::SqlState, types::ToSql};
+use tokio_postgres::{
+    Client, NoTls, Statement,
+    config::{Host, SslMode, TargetSessionAttrs},
+    error::SqlState,
+    types::ToSql,
+};
 
 use super::{Config, migrations};
 use crate::{
@@ -29,7 +39,12 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 /// The connections of one node.
 pub(super) struct Pool {
-    config: tokio_postgres::Config,
+    /// Each host of the URL by itself.
+    hosts: Vec<tokio_postgres::Config>,
+    /// The host to try first: the one that worked last, or that after the one that failed last.
+    first: AtomicUsize,
+    /// How long a host may take until it has said that it takes writes.
+    handshake: Duration,
     /// How long the server may be silent while it has something to do.
     silence: Duration,
     idle: Mutex<Vec<Connection>>,
@@ -51,32 +66,20 @@ pub(super) struct Connection {
 
 impl Pool {
     /// # Errors
-    /// [`Error::Refused`] for an URL that is none.
+    /// [`Error::Refused`] for an URL that is none, and for settings that cannot work.
     pub(super) fn new(settings: &Config, stats: Arc<Stats>) -> Result<Self> {
-        let refused = |why: String| Error::Refused(format!("postgres.url: {why}"));
-        let mut config = tokio_postgres::Config::from_str(&settings.url)
-            .map_err(|error| refused(format!("this is no address of a PostgreSQL database: {error}")))?;
-        if config.get_ssl_mode() == tokio_postgres::config::SslMode::Require {
-            return Err(refused("encrypted connections (sslmode=require) are not supported yet".into()));
-        }
-        let Config { statement_timeout_ms, lock_timeout_ms, tcp_user_timeout_ms, .. } = settings;
-        let given = config.get_options().unwrap_or_default().to_owned();
-        config.options(format!(
-            "-c statement_timeout={statement_timeout_ms} -c lock_timeout={lock_timeout_ms} \
-             -c tcp_user_timeout={tcp_user_timeout_ms} -c idle_in_transaction_session_timeout={lock_timeout_ms} \
-             -c jit=off {given}"
-        ));
-        config
-            .application_name("chatbook")
-            .connect_timeout(Duration::from_millis(settings.connect_timeout_ms.max(1)))
-            .tcp_user_timeout(Duration::from_millis(*tcp_user_timeout_ms))
-            .keepalives_idle(Duration::from_secs(10))
-            .target_session_attrs(TargetSessionAttrs::ReadWrite);
+        settings.check()?;
+        let hosts = hosts(settings)?;
+        let silence = Duration::from_millis(settings.statement_timeout_ms + settings.tcp_user_timeout_ms);
+        // Who waits no longer than that has got past hosts that hang.
+        let share = silence / (hosts.len() as u32 + 1);
         Ok(Self {
-            config,
-            silence: Duration::from_millis(statement_timeout_ms.saturating_add(*tcp_user_timeout_ms).max(1)),
+            hosts,
+            first: AtomicUsize::new(0),
+            handshake: Duration::from_millis(settings.connect_timeout_ms).min(share),
+            silence,
             idle: Mutex::default(),
-            permits: Semaphore::new(settings.connections.max(1)),
+            permits: Semaphore::new(settings.connections),
             stats,
             nonce: OnceLock::new(),
             clock: OnceLock::new(),
@@ -150,17 +153,31 @@ impl Pool {
     }
 
     async fn open(&self) -> Result<Connection, tokio_postgres::Error> {
-        let (client, connection) = self.config.connect(NoTls).await?;
-        // Ends when the client is dropped, or the connection breaks.
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(name: "store.connection", %error, "a connection to the database ended");
-            }
-        });
+        let client = self.reach().await?;
         if self.nonce.get().is_some() {
             migrations::recognize(&client).await?;
         }
         Ok(Connection { client, statements: HashMap::new() })
+    }
+
+    /// The first host that takes writes.
+    async fn reach(&self) -> Result<Client, tokio_postgres::Error> {
+        let (first, count) = (self.first.load(Relaxed), self.hosts.len());
+        let mut failure = None;
+        for host in (first..first + count).map(|n| n % count) {
+            for address in addresses(&self.hosts[host], self.handshake).await {
+                match timeout(self.handshake, handshake(&address)).await {
+                    Ok(Ok(client)) => {
+                        self.first.store(host, Relaxed);
+                        return Ok(client);
+                    }
+                    Ok(Err(error)) => failure = Some(error),
+                    Err(_) => {}
+                }
+            }
+            self.first.store((host + 1) % count, Relaxed);
+        }
+        Err(failure.unwrap_or_else(tokio_postgres::Error::__private_api_timeout))
     }
 
     /// The store is there: from now on each connection looks whether it is still the same.
@@ -199,6 +216,98 @@ impl Connection {
         self.statements.insert(key, statement.clone());
         Ok(statement)
     }
+}
+
+/// Each host of the URL by itself: the library gives up on all of them when one of them hangs.
+fn hosts(settings: &Config) -> Result<Vec<tokio_postgres::Config>> {
+    let refused = |why: &str| Err(Error::Refused(format!("postgres.url: {why}")));
+    // The library's own error may repeat what stands in the URL.
+    let Ok(given) = tokio_postgres::Config::from_str(&settings.url) else {
+        return refused("this is no address of a PostgreSQL database (postgres://user:password@host:port/database)");
+    };
+    if given.get_ssl_mode() == SslMode::Require {
+        return refused("encrypted connections (sslmode=require) are not supported yet");
+    }
+    let (names, addresses, ports) = (given.get_hosts().len(), given.get_hostaddrs().len(), given.get_ports().len());
+    let count = names.max(addresses);
+    match count {
+        0 => refused("it names no host"),
+        _ if ![0, count].contains(&names) || ![0, count].contains(&addresses) => {
+            refused("there have to be as many addresses (hostaddr) as hosts")
+        }
+        _ if ![0, 1, count].contains(&ports) => refused("there have to be as many ports as hosts, or one"),
+        _ => Ok((0..count).map(|n| host(&given, n, settings)).collect()),
+    }
+}
+
+/// The URL's host number `n`, with all that the URL and the settings say of connections.
+fn host(given: &tokio_postgres::Config, n: usize, settings: &Config) -> tokio_postgres::Config {
+    let Config { statement_timeout_ms, lock_timeout_ms, tcp_user_timeout_ms, .. } = settings;
+    let mut host = tokio_postgres::Config::new();
+    match given.get_hosts().get(n) {
+        Some(Host::Tcp(name)) => _ = host.host(name),
+        Some(Host::Unix(path)) => _ = host.host_path(path),
+        None => {}
+    }
+    if let Some(address) = given.get_hostaddrs().get(n) {
+        host.hostaddr(*address);
+    }
+    if let Some(port) = given.get_ports().get(n).or(given.get_ports().first()) {
+        host.port(*port);
+    }
+    if let Some(user) = given.get_user() {
+        host.user(user);
+    }
+    if let Some(password) = given.get_password() {
+        host.password(password);
+    }
+    if let Some(name) = given.get_dbname() {
+        host.dbname(name);
+    }
+    // A node whose machine is gone says no goodbye: without keepalives its sessions would stay for hours.
+    host.options(format!(
+        "-c statement_timeout={statement_timeout_ms} -c lock_timeout={lock_timeout_ms} \
+         -c tcp_user_timeout={tcp_user_timeout_ms} -c idle_in_transaction_session_timeout={lock_timeout_ms} \
+         -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3 -c jit=off {}",
+        given.get_options().unwrap_or_default()
+    ));
+    host.application_name("chatbook")
+        .connect_timeout(Duration::from_millis(settings.connect_timeout_ms))
+        .tcp_user_timeout(Duration::from_millis(*tcp_user_timeout_ms))
+        .keepalives(given.get_keepalives())
+        .keepalives_idle(Duration::from_secs(10))
+        .channel_binding(given.get_channel_binding())
+        .target_session_attrs(TargetSessionAttrs::ReadWrite);
+    host
+}
+
+/// The host at each address of its name, so that one that is silent does not use up the time of the others.
+async fn addresses(host: &tokio_postgres::Config, patience: Duration) -> Vec<tokio_postgres::Config> {
+    let at = |address: SocketAddr| {
+        let mut host = host.clone();
+        host.hostaddr(address.ip());
+        host
+    };
+    match (host.get_hosts(), host.get_hostaddrs()) {
+        ([Host::Tcp(name)], []) => match timeout(patience, lookup_host((name.as_str(), 0))).await {
+            Ok(Ok(found)) => found.map(at).collect(),
+            // The library says what is wrong with the name.
+            _ => vec![host.clone()],
+        },
+        _ => vec![host.clone()],
+    }
+}
+
+/// A connection to a host that takes writes.
+async fn handshake(host: &tokio_postgres::Config) -> Result<Client, tokio_postgres::Error> {
+    let (client, connection) = host.connect(NoTls).await?;
+    // Ends when the client is dropped, or the connection breaks.
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(name: "store.connection", %error, "a connection to the database ended");
+        }
+    });
+    Ok(client)
 }
 
 fn dynamic(params: &[Value]) -> Vec<&(dyn ToSql + Sync)> {

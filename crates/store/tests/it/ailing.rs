@@ -1,10 +1,18 @@
 //! A database that is full, slow, cut off, or changes its password: what is asked of it fails in words or waits, and goes
 //! on by itself afterwards.
 
-use std::{process::Command, time::Duration};
+use std::{
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use services::{Cut, Postgres, Proxy};
 use store::{Db, Error, postgres::Config};
+use tokio::{net::TcpListener, time::timeout};
 
 use crate::log::{committed, create, history, send};
 
@@ -129,6 +137,47 @@ async fn a_database_that_is_slow_cut_off_or_silent_delays_commits_and_doubles_no
     unique.dedup();
     assert_eq!((history.len(), unique.len()), (60, 60));
     assert!(db.stats().repeats > 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_that_accepts_and_is_silent_is_passed_over_once() {
+    let server = Postgres::start(&[("fsync", "off")]).await.unwrap();
+    server.create_database("app").await.unwrap();
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("postgres://postgres@{},{}/app", silent.local_addr().unwrap(), server.addr());
+    let calls = Arc::new(AtomicUsize::new(0));
+    tokio::spawn({
+        let calls = calls.clone();
+        async move {
+            let mut open = Vec::new();
+            while let Ok((stream, _)) = silent.accept().await {
+                open.push(stream);
+                calls.fetch_add(1, Relaxed);
+            }
+        }
+    });
+    let config = Config { url, shards: 1, connect_timeout_ms: 300, ..Config::default() };
+    let db = timeout(Duration::from_secs(10), Db::open_postgres(&config)).await.expect("it gets past it").unwrap();
+    create(&db).await;
+    assert_eq!(history(&db).await.len(), 1);
+    assert!(db.stats().connects > 2, "to open it, to commit, and to read");
+    assert_eq!(calls.load(Relaxed), 1, "the host that works is tried first from then on");
+}
+
+/// As [`Cut::Blackhole`] at the first of two hosts.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_primary_that_begins_to_hang_does_not_keep_commits_from_the_next_host() {
+    let server = Postgres::start(&[("fsync", "off")]).await.unwrap();
+    server.create_database("app").await.unwrap();
+    let proxy = Proxy::start(server.addr()).await.unwrap();
+    let url = format!("postgres://postgres@{},{}/app", proxy.addr(), server.addr());
+    let config = Config { url, shards: 1, statement_timeout_ms: 500, tcp_user_timeout_ms: 500, ..Config::default() };
+    let db = Db::open_postgres(&config).await.unwrap();
+    create(&db).await;
+    proxy.cut(Cut::Blackhole).await.unwrap();
+    let commit = timeout(Duration::from_secs(10), db.commit(send("$a"))).await;
+    committed(commit.expect("it goes on").unwrap());
+    assert_eq!(history(&db).await.len(), 2);
 }
 
 async fn proxy_heals(proxy: &Proxy) {
