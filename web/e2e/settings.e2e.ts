@@ -135,6 +135,8 @@ test("a device is renamed, and another one is signed out and is really out", asy
   expect((await whoami(session.accessToken)).user_id).toBe(lena.userId);
   await ask.getByLabel("Your password").fill(lena.password);
   await ask.getByRole("button", { name: "Sign out" }).click();
+  // While it asks, nothing behind it has a role.
+  await ask.waitFor({ state: "detached" });
   await page.getByRole("button", { name: "Sign out: Old phone" }).waitFor({ state: "detached" });
   expect((await whoami(session.accessToken)).errcode).toBe("M_UNKNOWN_TOKEN");
   await away.page.getByText("You have been signed out.").waitFor();
