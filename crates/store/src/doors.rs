@@ -21,7 +21,7 @@ use crate::{
 /// How long a command waits for its commit before its outcome counts as unknown.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Batches that a node can have under way at once: more than a database has cores for.
-const BATCHERS: usize = 8;
+pub(crate) const BATCHERS: usize = 8;
 
 /// A batcher at work.
 pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;

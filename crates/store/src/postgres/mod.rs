@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use self::{batch::Appender, pool::Pool};
 use crate::{
     db::Stmt,
-    doors::Doors,
+    doors::{BATCHERS, Doors},
     error::{Error, Result},
     stats::Stats,
     value::{Row, Value},
@@ -53,15 +53,14 @@ impl Default for Config {
     }
 }
 
-/// Connections for commits: as many as there are batchers (`doors.rs`) at most.
-const BATCHERS: usize = 8;
 /// More backends than that PostgreSQL never has (its `MAX_BACKENDS`).
 const MOST_CONNECTIONS: u64 = 262_143;
 /// What PostgreSQL takes as a timeout at most.
 const LONGEST_MS: u64 = i32::MAX as u64;
 
 impl Config {
-    /// How many connections a node makes at most to a store of so many shards.
+    /// How many connections a node makes at most to a store of so many shards: one for each batcher beside those for
+    /// queries.
     pub fn most_connections(&self, shards: usize) -> usize {
         self.connections + shards.min(BATCHERS)
     }
