@@ -40,7 +40,7 @@ pub struct Options {
     #[arg(long)]
     pub receivers: Option<usize>,
 
-    /// Messages a second [deliver: 100 on ws, 20 on sync]
+    /// Messages a second [send: as many as are acknowledged, deliver: 100 on ws, 20 on sync]
     #[arg(long)]
     pub rate: Option<u32>,
 
@@ -95,7 +95,7 @@ pub struct Options {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Scenario {
-    /// Closed loop of sends: throughput and latency up to the acknowledgement
+    /// Sends as fast as they are acknowledged, or at a rate: throughput and latency up to the acknowledgement
     Send,
     /// A fixed rate of messages to many receivers: latency from before the send to each receiver
     Deliver,

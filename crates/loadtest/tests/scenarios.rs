@@ -41,6 +41,8 @@ async fn the_other_scenarios_pass_without_errors() {
     let server = Server::start().await;
     let report = passes(&server, "send --users 4 --rooms 2 --in-flight 3 --count 20").await;
     assert_eq!(report["operations"], 20);
+    let report = passes(&server, "send --users 4 --rooms 2 --in-flight 3 --rate 40").await;
+    assert_eq!(report["operations"], 40, "each message has its moment in the second, and none has another");
     passes(&server, "room-size --members 12 --in-flight 2").await;
     passes(&server, "sync-idle --rooms 3").await;
     let report = passes(&server, "idle --connections 6 --users 2 --rooms 1").await;

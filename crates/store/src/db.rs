@@ -222,6 +222,13 @@ impl Db {
         }
     }
 
+    /// Tells how many nodes share the store, this one included: each leaves the others room.
+    pub fn share(&self, nodes: u32) {
+        if let Engine::Postgres(engine) = &self.inner.engine {
+            engine.doors.share(nodes);
+        }
+    }
+
     /// Begins a new epoch in every shard, as after a restore from a backup: what clients know beyond it counts for
     /// nothing, and no old token can skip what comes.
     pub async fn bump_epoch(&self) -> Result<()> {

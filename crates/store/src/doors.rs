@@ -58,6 +58,11 @@ impl Doors {
         self.follower.set(follower).ok();
     }
 
+    /// So many nodes share the database, this one included.
+    pub(crate) fn share(&self, nodes: u32) {
+        self.queues.share(nodes);
+    }
+
     pub(crate) async fn write(&self, shard: Shard, statements: Vec<Stmt>) -> Result<Vec<usize>> {
         match self.submit(shard, Command::Write(statements)).await? {
             Answer::Write(rows) => Ok(rows),

@@ -25,6 +25,12 @@ pub async fn list(db: &Db) -> Result<Vec<NodeRow>> {
     .await
 }
 
+/// How many nodes have said something since `ts` (milliseconds).
+pub async fn count(db: &Db, ts: i64) -> Result<i64> {
+    let sql = "select count(*) from node where seen_ts >= $1";
+    Ok(db.query_opt(sql, params![ts], |row| row.get(0)).await?.unwrap_or(0))
+}
+
 /// The node is here.
 pub fn put(row: &NodeRow) -> Stmt {
     Stmt::new(

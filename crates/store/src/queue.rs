@@ -2,8 +2,9 @@
 //!
 //! A batch takes what waits in the shard that has waited longest, and while that is not yet worth a call, what waits in
 //! the next. So a call has many commands whether they are spread over the shards or not, and a node that is busy makes
-//! several calls at once, of different shards. A node that is busy, but not enough for that, waits a little between its
-//! calls: so several nodes' calls are not much smaller than one node's.
+//! several calls at once, of different shards. A node that is busy, but not enough for that, lets its commands wait a
+//! little for company, and longer the more nodes there are: so the database, which they share, gets about as many calls
+//! from several nodes as from one.
 //!
 //! Batches whose outcome is in doubt are taken apart: a shard that cannot be committed to holds up no other for long.
 //! What cannot be done soon is refused instead of kept waiting: too much of it, or behind something that is stuck.
@@ -11,7 +12,6 @@
 use std::{
     collections::{BTreeMap, HashSet, VecDeque},
     mem,
-    ops::Range,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
 
@@ -31,11 +31,13 @@ use crate::{
 const LIMIT: usize = 16 * 1024;
 /// So many commands are worth a call beside one that is under way: its own cost is a small part of theirs.
 const WORTH: usize = 32;
-/// After a batch of so many commands others are on their way, which are to share a call: with fewer, there may be none to
-/// wait for; with more, calls are worth their cost already.
-const SOME: Range<usize> = 4..24;
-/// How long the next batch waits for those. (PostgreSQL's `commit_delay` and `commit_siblings` do the same.)
+/// Where so many were in a batch or waited behind it, as many may be about to come again, and are to share a call.
+const COMPANY: usize = 2;
+/// How long a command waits for those, for each node that there is, unless none comes for so long. (PostgreSQL's
+/// `commit_delay` and `commit_siblings` do the same.)
 const GATHER: Duration = Duration::from_millis(3);
+/// So many nodes count for that at most: a command does not wait for longer than people notice.
+const NODES: u32 = 4;
 /// Commands in one batch at most.
 const BATCH: usize = 512;
 /// Bytes in one batch, about, unless a single command has more.
@@ -64,8 +66,12 @@ struct Inner {
     waiting: usize,
     /// When the batches began that are under way and whose outcome is not in doubt, by number.
     under_way: BTreeMap<u64, Instant>,
-    /// Until when others may join what waits, though nothing is under way.
-    gathering: Option<Instant>,
+    /// When the last batch ended, and how many were in it or waited behind it.
+    company: (Instant, usize),
+    /// When the last command came.
+    came: Instant,
+    /// How long a command waits for company.
+    longest: Duration,
     batches: u64,
     closed: bool,
 }
@@ -157,7 +163,7 @@ impl Drop for Batch<'_> {
     fn drop(&mut self) {
         let mut inner = self.queues.inner.lock();
         inner.under_way.remove(&self.number);
-        inner.gathering = SOME.contains(&self.size).then(|| Instant::now() + GATHER);
+        inner.company = (Instant::now(), self.size + inner.waiting);
         for shard in self.shards.drain(..) {
             inner.shards[shard as usize].alone = self.in_doubt;
             inner.free(shard);
@@ -172,17 +178,25 @@ impl Drop for Batch<'_> {
 impl Queues {
     /// `nonce`: what the keys of this node begin with; no other node has the same.
     pub(crate) fn new(shards: usize, nonce: [u8; 8]) -> Self {
+        let now = Instant::now();
         let inner = Inner {
             shards: (0..shards).map(|_| Queue::default()).collect(),
             ready: VecDeque::new(),
             ready_commands: 0,
             waiting: 0,
             under_way: BTreeMap::new(),
-            gathering: None,
+            company: (now, 0),
+            came: now,
+            longest: GATHER,
             batches: 0,
             closed: false,
         };
         Self { inner: Mutex::new(inner), work: Notify::new(), nonce, keys: AtomicU64::new(0) }
+    }
+
+    /// So many nodes share the database, this one included.
+    pub(crate) fn share(&self, nodes: u32) {
+        self.inner.lock().longest = GATHER * nodes.clamp(1, NODES);
     }
 
     /// Puts a command at the end of its shard's queue.
@@ -208,6 +222,7 @@ impl Queues {
         queue.jobs.push_back(job);
         let (is_ready, is_first) = (queue.busy.is_none(), queue.jobs.len() == 1);
         inner.waiting += 1;
+        inner.came = asked;
         if is_ready {
             inner.ready_commands += 1;
             if is_first {
@@ -215,7 +230,7 @@ impl Queues {
             }
         }
         // Those before it have woken somebody already.
-        if inner.ready_commands == 1 || inner.ready_commands == WORTH {
+        if [1, inner.company.1, WORTH].contains(&inner.ready_commands) {
             self.work.notify_one();
         }
         Ok(answer)
@@ -280,9 +295,16 @@ impl Inner {
         self.ready_commands >= WORTH || (self.ready_commands > 0 && self.gathers().is_none() && is_alone())
     }
 
-    /// How long others may yet join what waits.
+    /// How long others may yet join what waits: until as many are here as before, none has come for a while, or the oldest
+    /// has waited long enough. Where more come than go, each batch is larger than the last one, up to that.
     fn gathers(&self) -> Option<Duration> {
-        self.gathering?.checked_duration_since(Instant::now()).filter(|rest| !rest.is_zero())
+        let (ended, company) = self.company;
+        let oldest = self.ready.front().and_then(|shard| self.shards[*shard as usize].jobs.front())?.asked;
+        if company < COMPANY || self.ready_commands >= company || oldest > ended + self.longest {
+            return None;
+        }
+        let until = (oldest + self.longest).min(self.came.max(ended) + GATHER);
+        until.checked_duration_since(Instant::now()).filter(|rest| !rest.is_zero())
     }
 
     /// When to look again at what waits: when it has gathered, or the batch that is under way may have turned out slow.

@@ -44,23 +44,68 @@ async fn a_batch_takes_shard_after_shard_until_it_is_worth_a_call() {
     assert_eq!(next(&queues).unwrap().0, [0; 40]);
 }
 
-#[tokio::test(start_paused = true)]
-async fn after_a_small_batch_others_may_join_but_nobody_waits_who_is_alone() {
-    let queues = queues(2);
-    for (first, waits_ms) in [(3, 0), (4, 3), (23, 3), (24, 0)] {
-        let _answers = push(&queues, 0, first);
+/// How many milliseconds the next batch takes to leave, and with how many commands.
+async fn leaves(queues: &Queues) -> (u128, usize) {
+    let begun = Instant::now();
+    let batch = queues.next().await.unwrap();
+    (begun.elapsed().as_millis(), batch.jobs.len())
+}
+
+/// A batch of so many was just committed.
+async fn after_a_batch(queues: &Queues, count: usize) {
+    let _answers = push(queues, 0, count);
+    while queues.inner.lock().waiting > 0 {
         drop(queues.next().await);
-        let _next = push(&queues, 1, 1);
-        let begun = Instant::now();
-        drop(queues.next().await);
-        // The clock of a timer counts whole milliseconds.
-        let waited = begun.elapsed().as_millis();
-        assert!((waits_ms..=waits_ms + 1).contains(&waited) && (waits_ms > 0 || waited == 0), "{first}: {waited}");
     }
-    let _answers = push(&queues, 0, 4);
-    drop(queues.next().await);
-    let _enough = push(&queues, 1, WORTH);
-    assert!(next(&queues).is_some(), "enough for a call waits for nothing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_there_is_company_others_may_join_but_nobody_waits_who_is_alone() {
+    let queues = queues(2);
+    // The clock of a timer counts whole milliseconds, and wakes after them.
+    for (count, waits_ms) in [(1, 0..=0), (2, 3..=4), (40, 3..=4)] {
+        after_a_batch(&queues, count).await;
+        let _next = push(&queues, 1, 1);
+        let (waited, _) = leaves(&queues).await;
+        assert!(waits_ms.contains(&waited), "{count}: {waited}");
+    }
+    for (count, enough) in [(4, 4), (40, WORTH)] {
+        after_a_batch(&queues, count).await;
+        let _enough = push(&queues, 1, enough);
+        assert_eq!(leaves(&queues).await, (0, enough), "all who were here are here again, or enough for a call");
+    }
+    after_a_batch(&queues, 4).await;
+    tokio::time::advance(GATHER * 2).await;
+    let _late = push(&queues, 1, 1);
+    assert_eq!(leaves(&queues).await, (0, 1), "company of before is none");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_more_nodes_there_are_the_longer_others_may_join() {
+    for (nodes, waits_ms, joined) in [(0, 3..=4, 2..=2), (1, 3..=4, 2..=2), (3, 9..=10, 5..=5), (50, 12..=13, 6..=7)] {
+        let queues = Arc::new(queues(2));
+        queues.share(nodes);
+        after_a_batch(&queues, 20).await;
+        let _first = push(&queues, 1, 1);
+        let others = tokio::spawn({
+            let queues = queues.clone();
+            async move {
+                let mut answers = Vec::new();
+                for _ in 0..10 {
+                    tokio::time::sleep(Duration::from_millis(2)).await;
+                    answers.extend(push(&queues, 1, 1));
+                }
+            }
+        });
+        let (waited, size) = leaves(&queues).await;
+        others.abort();
+        assert!(waits_ms.contains(&waited) && joined.contains(&size), "{nodes}: {waited} ms, {size}");
+    }
+    let queues = queues(2);
+    queues.share(3);
+    after_a_batch(&queues, 4).await;
+    let _last = push(&queues, 1, 1);
+    assert!(leaves(&queues).await.0 <= 4, "nobody comes any more");
 }
 
 #[tokio::test(start_paused = true)]
@@ -74,6 +119,7 @@ async fn what_waits_goes_past_a_batch_in_doubt_but_not_in_its_shard() {
     doubtful.doubt();
     assert!(next(&queues).is_none(), "both shards are taken");
     drop(doubtful);
+    tokio::time::advance(GATHER).await;
     let (shards, mut doubtful) = next(&queues).unwrap();
     assert_eq!(shards, [0], "it shares no batch until one has not been in doubt");
     assert!(next(&queues).is_none());
@@ -94,6 +140,7 @@ async fn a_command_that_does_not_fit_is_the_next_batchs() {
     assert_eq!((shards, &first.shards[..]), (vec![0], &[0][..]));
     let _more = push(&queues, 0, 1);
     drop(first);
+    tokio::time::advance(GATHER).await;
     assert_eq!(next(&queues).unwrap().0[0], 1, "it comes before what came after it");
 }
 

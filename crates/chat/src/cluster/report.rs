@@ -69,7 +69,7 @@ pub(crate) fn report(chat: &Chat) -> Report {
     }
 }
 
-/// Says in the store that this node is here.
+/// Says in the store that this node is here, and looks how many are.
 pub(crate) async fn send(chat: &Chat) {
     let report = serde_json::to_string(&report(chat)).unwrap_or_default();
     let row = NodeRow { node_id: chat.node_id.to_string(), seen_ts: chat.env.now(), report };
@@ -77,6 +77,9 @@ pub(crate) async fn send(chat: &Chat) {
         if let Err(error) = chat.db.tidy(statement).await {
             tracing::debug!(name: "cluster.report", %error, "this node could not say that it is here");
         }
+    }
+    if let Ok(nodes) = nodes::count(&chat.db, row.seen_ts - SILENT_MS).await {
+        chat.db.share(nodes.try_into().unwrap_or(1));
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Map, json};
 
-use super::senders::{Length, Route, Tally, closed_loop};
+use super::senders::{Load, Route, Tally, send};
 use crate::{
     matrix::RoomPath,
     report::{Report, count, ms, per_operation_us, round},
@@ -29,17 +29,19 @@ pub async fn run(world: &mut World) -> anyhow::Result<Report> {
             users[..SMALL].iter().map(|user| (user.clone(), room.clone())).collect()
         })
         .collect();
-    let mut length = Length {
+    let mut load = Load {
+        in_flight,
+        rate: None,
         warmup: Duration::from_secs(options.warmup_seconds.into()),
         measured: Duration::from_secs(options.seconds.into()) / TURNS,
         count: None,
     };
-    let mut small = closed_loop(world, &routes[0], in_flight, length).await?;
-    let mut large = closed_loop(world, &routes[1], in_flight, length).await?;
-    length.warmup = Duration::from_millis(100);
+    let mut small = send(world, &routes[0], load).await?;
+    let mut large = send(world, &routes[1], load).await?;
+    load.warmup = Duration::from_millis(100);
     for _ in 1..TURNS {
-        small.add(closed_loop(world, &routes[0], in_flight, length).await?)?;
-        large.add(closed_loop(world, &routes[1], in_flight, length).await?)?;
+        small.add(send(world, &routes[0], load).await?)?;
+        large.add(send(world, &routes[1], load).await?)?;
     }
 
     let extra = compare(&small, &large);

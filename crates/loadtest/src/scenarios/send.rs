@@ -1,10 +1,10 @@
-//! `send`: users in rooms send as fast as acknowledgements come, so many in flight at a time.
+//! `send`: users in rooms send as fast as acknowledgements come, so many in flight at a time, or at a fixed rate.
 
 use std::{sync::Arc, time::Duration};
 
 use serde_json::json;
 
-use super::senders::{Length, Route, closed_loop};
+use super::senders::{self, Load, Route};
 use crate::{
     matrix::{RoomPath, User},
     report::Report,
@@ -19,16 +19,18 @@ pub async fn run(world: &mut World) -> anyhow::Result<Report> {
     let members = deal(&world.users(users).await?, rooms);
     let paths = world.rooms(&members).await?;
     let routes = routes(&members, &paths);
-    let length = Length {
+    let load = Load {
+        in_flight,
+        rate: options.rate,
         warmup: Duration::from_secs(options.warmup_seconds.into()),
         measured: Duration::from_secs(options.seconds.into()),
         count: options.count,
     };
-    let tally = closed_loop(world, &routes, in_flight, length).await?;
+    let tally = senders::send(world, &routes, load).await?;
     Ok(tally.report(
         "send",
         json!({
-            "users": users, "rooms": rooms, "in_flight": in_flight,
+            "users": users, "rooms": rooms, "in_flight": in_flight, "rate": options.rate,
             "seconds": options.seconds, "count": options.count,
             "content_bytes": options.content_bytes,
         }),

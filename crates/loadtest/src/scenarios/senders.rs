@@ -1,4 +1,7 @@
-//! Closed loops of sends: each of the slots sends its next message when the last is acknowledged.
+//! Loops of sends: each of the slots sends its next message when the last is acknowledged, or when its moment has come.
+//!
+//! With a rate every message has its moment in advance, from which its latency counts, as in `deliver`: one that waits for
+//! the answers to those before it is late.
 
 use std::{
     sync::{
@@ -24,7 +27,7 @@ use crate::{
 /// Where a slot's messages go in turn: a user and a room the user is in.
 pub type Route = (Arc<User>, RoomPath);
 
-/// What closed loops measured.
+/// What loops measured.
 pub struct Tally {
     pub latencies: Histogram<u64>,
     pub errors: Errors,
@@ -55,34 +58,37 @@ impl Tally {
     }
 }
 
-/// How long a closed loop runs.
+/// How much is sent, and for how long.
 #[derive(Clone, Copy, Debug)]
-pub struct Length {
+pub struct Load {
+    /// At a time.
+    pub in_flight: usize,
+    /// Messages a second at most; without, as many as are acknowledged.
+    pub rate: Option<u32>,
     pub warmup: Duration,
     pub measured: Duration,
-    /// Ends the loop sooner; messages of the warm-up are not counted.
+    /// Ends it sooner; messages of the warm-up are not counted.
     pub count: Option<u64>,
 }
 
-/// Sends over `in_flight` connections, each going through its share of the routes.
-pub async fn closed_loop(
-    world: &mut World,
-    routes: &[Route],
-    in_flight: usize,
-    length: Length,
-) -> anyhow::Result<Tally> {
-    let from_us = world.clock.now_us() + micros(length.warmup);
+/// Sends over a connection for each message in flight, each going through its share of the routes.
+pub async fn send(world: &mut World, routes: &[Route], load: Load) -> anyhow::Result<Tally> {
+    let start_us = world.clock.now_us();
+    let from_us = start_us + micros(load.warmup);
     let shared = Shared {
         clock: world.clock,
+        start_us,
+        interval_us: load.rate.map_or(0, |rate| 1_000_000 / u64::from(rate.max(1))),
         from_us,
-        until_us: from_us + micros(length.measured),
+        until_us: from_us + micros(load.measured),
         routes: routes.into(),
-        left: Arc::new(AtomicU64::new(length.count.unwrap_or(u64::MAX))),
+        left: Arc::new(AtomicU64::new(load.count.unwrap_or(u64::MAX))),
         markers: world.markers(),
         content_bytes: world.options.content_bytes,
-        in_flight,
+        in_flight: load.in_flight,
     };
-    let slots: Vec<_> = (0..in_flight).map(|slot| tokio::spawn(run_slot(world.http(), shared.clone(), slot))).collect();
+    let slots: Vec<_> =
+        (0..load.in_flight).map(|slot| tokio::spawn(run_slot(world.http(), shared.clone(), slot))).collect();
     tokio::time::sleep_until(world.clock.instant(from_us)).await;
     let meter = Meter::start(world.clock, &world.options.server_pid)?;
     let mut done = Vec::with_capacity(slots.len());
@@ -104,6 +110,9 @@ pub async fn closed_loop(
 #[derive(Clone)]
 struct Shared {
     clock: Clock,
+    start_us: u64,
+    /// Between two messages; 0 without a rate.
+    interval_us: u64,
     from_us: u64,
     until_us: u64,
     routes: Arc<[Route]>,
@@ -119,7 +128,7 @@ async fn run_slot(mut http: Http, shared: Shared, slot: usize) -> (Vec<u64>, Err
     let mut errors = Errors::default();
     // The slots together go through all routes in turn.
     for turn in (slot..).step_by(shared.in_flight) {
-        let sent_us = shared.clock.now_us();
+        let sent_us = shared.moment(turn).await;
         if sent_us >= shared.until_us {
             break;
         }
@@ -143,6 +152,18 @@ async fn run_slot(mut http: Http, shared: Shared, slot: usize) -> (Vec<u64>, Err
         }
     }
     (latencies, errors)
+}
+
+impl Shared {
+    /// When message `turn` leaves, or should have left: not before then.
+    async fn moment(&self, turn: usize) -> u64 {
+        if self.interval_us == 0 {
+            return self.clock.now_us();
+        }
+        let moment = self.start_us + turn as u64 * self.interval_us;
+        tokio::time::sleep_until(self.clock.instant(moment)).await;
+        moment
+    }
 }
 
 fn take_one(left: &AtomicU64) -> bool {

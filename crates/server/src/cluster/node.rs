@@ -18,7 +18,12 @@ pub(super) struct Stores {
     pub(super) postgres: String,
     /// `redis://…`
     pub(super) redis: String,
+    /// How many nodes there are.
+    pub(super) nodes: u16,
 }
+
+/// How many threads the runtime has, if not one for each core.
+const THREADS: &str = "TOKIO_WORKER_THREADS";
 
 /// A node that was started, and may be dead at the moment.
 pub(super) struct Node {
@@ -41,7 +46,8 @@ impl Node {
         written.map_err(failed(format!("writing {}", file.display())))?;
         // It is this program that the cluster consists of, whatever else is installed.
         let program = std::env::current_exe().map_err(failed("finding the program itself".into()))?;
-        let daemon = Daemon::start(&name, &directory, command(&program, &file, &settings)).await?;
+        let daemon =
+            Daemon::start(&name, &directory, command(&program, &file, &settings, threads(stores.nodes))).await?;
         let node = Node { name, daemon, port, settings: file };
         node.ready().await?;
         Ok(node)
@@ -110,13 +116,23 @@ fn section<const N: usize>(name: &str, keys: [(&str, Value); N]) -> (String, Val
     (name.to_owned(), Value::Table(Table::from_iter(keys)))
 }
 
+/// The threads of a node among so many on this machine: its share of the cores. Threads that all find something to do
+/// between the others' work cost more than they bring.
+fn threads(nodes: u16) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    cores.div_ceil(nodes.into())
+}
+
 /// `chatbook serve`. The environment overrides the file, which is fine for all settings but those that make the cluster.
-fn command(program: &Path, file: &Path, settings: &Table) -> Vec<OsString> {
+fn command(program: &Path, file: &Path, settings: &Table, threads: usize) -> Vec<OsString> {
     let mut words = vec![OsString::from("env")];
     for (section, keys) in settings.iter().filter(|(section, _)| *section != "registration") {
         for key in keys.as_table().into_iter().flat_map(Table::keys) {
             words.push(format!("--unset=CHATBOOK_{}__{}", section.to_uppercase(), key.to_uppercase()).into());
         }
+    }
+    if std::env::var_os(THREADS).is_none() {
+        words.push(format!("{THREADS}={threads}").into());
     }
     words.extend([program.into(), "serve".into(), "--config".into(), file.into()]);
     words
@@ -128,7 +144,8 @@ mod tests {
     use crate::config::{Sources, load};
 
     fn example() -> Table {
-        let stores = Stores { postgres: "postgres://postgres@127.0.0.1:1/chatbook".into(), redis: "redis://b".into() };
+        let stores =
+            Stores { postgres: "postgres://postgres@127.0.0.1:1/chatbook".into(), redis: "redis://b".into(), nodes: 3 };
         settings(SocketAddr::from(([127, 0, 0, 1], 4321)), Path::new("/with \"quotes\"/shared"), &stores)
     }
 
@@ -146,7 +163,7 @@ mod tests {
 
     #[test]
     fn the_environment_cannot_take_a_node_out_of_its_cluster() {
-        let words = command(Path::new("/bin/chatbook"), Path::new("/x.toml"), &example());
+        let words = command(Path::new("/bin/chatbook"), Path::new("/x.toml"), &example(), 1);
         let has = |word: &str| words.iter().any(|other| other == word);
         assert!(has("--unset=CHATBOOK_POSTGRES__URL") && has("--unset=CHATBOOK_SERVER__LISTEN"), "{words:?}");
         assert!(!has("--unset=CHATBOOK_REGISTRATION__MODE"), "{words:?}");
