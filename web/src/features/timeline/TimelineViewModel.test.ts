@@ -1,5 +1,6 @@
+import { EventTimeline, EventType } from "matrix-js-sdk";
 import { expect, it, vi } from "vitest";
-import { ME, TOM, message, reaction, testRoom } from "./testRoom";
+import { ME, TOM, event, message, reaction, testRoom } from "./testRoom";
 import { TimelineViewModel } from "./TimelineViewModel";
 
 const bodies = (vm: TimelineViewModel): string[] =>
@@ -135,4 +136,16 @@ it("who types is shown at the end, without the reader", async () => {
   const vm = new TimelineViewModel(client, room);
   vm.subscribe(() => {});
   await vi.waitFor(() => expect(vm.getSnapshot().rows.at(-1)).toMatchObject({ type: "typing", typists: [{ name: "Tom" }] }));
+});
+
+it("whoever made the room has a name in its first line, though the name comes later", async () => {
+  const { client, room, arrive } = await testRoom();
+  room.getLiveTimeline().setPaginationToken(null, EventTimeline.BACKWARDS);
+  const vm = new TimelineViewModel(client, room);
+  vm.subscribe(() => {});
+  await arrive([{ ...event(EventType.RoomCreate, {}, "@ann:x"), state_key: "" }]);
+  const names = (): string[] => vm.getSnapshot().rows.flatMap((row) => (row.type === "system" ? row.items.map((item) => item.actorName) : []));
+  await vi.waitFor(() => expect(names()).toEqual(["@ann:x"]));
+  await arrive([{ ...event(EventType.RoomMember, { membership: "join", displayname: "Ann" }, "@ann:x", 1), state_key: "@ann:x" }]);
+  await vi.waitFor(() => expect(names()).toEqual(["Ann", "Ann"]));
 });

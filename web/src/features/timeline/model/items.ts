@@ -1,7 +1,7 @@
 /** From the SDK's events to the timeline's items. Unchanged items keep their identity. */
 import { EventStatus, EventType, RelationType, type MatrixEvent, type Room } from "matrix-js-sdk";
 import { isEdited, readContent, summaryOf } from "./content";
-import { toSystemItem } from "./system";
+import { senderName, toSystemItem } from "./system";
 import type { Delivery, MessageItem, Quote, Reaction, TimelineItem } from "./types";
 
 export interface ItemContext {
@@ -53,7 +53,7 @@ function fingerprint(event: MatrixEvent, context: ItemContext): string {
     event.replacingEvent()?.getId(),
     event.isRedacted(),
     event.isBeingDecrypted(),
-    event.sender?.name,
+    senderName(event, context.room),
     event.sender?.getMxcAvatarUrl(),
     context.isRead,
     quote?.state,
@@ -65,7 +65,7 @@ function fingerprint(event: MatrixEvent, context: ItemContext): string {
 
 function toItem(event: MatrixEvent, context: ItemContext): TimelineItem | undefined {
   const key = keyOf(event);
-  if (event.isState()) return toSystemItem(event, key);
+  if (event.isState()) return toSystemItem(event, context.room, key);
   if (!isDrawn(event)) return undefined;
   const sender = event.getSender() ?? "";
   const avatar = event.sender?.getMxcAvatarUrl();
@@ -80,7 +80,7 @@ function toItem(event: MatrixEvent, context: ItemContext): TimelineItem | undefi
     id: event.getId() ?? key,
     ts: event.getTs(),
     sender,
-    senderName: event.sender?.name ?? sender,
+    senderName: senderName(event, context.room),
     own,
     content,
     edited: content.kind !== "deleted" && isEdited(event),

@@ -1,10 +1,10 @@
 /** What a state event says to people, or nothing when it is of no interest to them. */
-import { EventType, type MatrixEvent } from "matrix-js-sdk";
+import { EventType, type MatrixEvent, type Room } from "matrix-js-sdk";
 import type { SystemItem, SystemKind } from "./types";
 
 type Told = Pick<SystemItem, "kind"> & Partial<Pick<SystemItem, "targetName" | "value">>;
 
-export function toSystemItem(event: MatrixEvent, key: string): SystemItem | undefined {
+export function toSystemItem(event: MatrixEvent, room: Room, key: string): SystemItem | undefined {
   const told = tell(event);
   if (!told) return undefined;
   const actor = event.getSender() ?? "";
@@ -14,15 +14,16 @@ export function toSystemItem(event: MatrixEvent, key: string): SystemItem | unde
     id: event.getId() ?? key,
     ts: event.getTs(),
     actor,
-    actorName: nameOf(event, actor),
+    actorName: senderName(event, room),
     ...told,
   };
 }
 
-/** A room's first event comes before the one that names its creator; that one tells the name later. */
-function nameOf(event: MatrixEvent, actor: string): string {
-  const then = event.sender?.name ?? actor;
-  return then === actor ? (event.sender?.user?.displayName ?? then) : then;
+/** The sender's name at the time. A room's first event comes before the one that names its creator: then the one of today. */
+export function senderName(event: MatrixEvent, room: Room): string {
+  const sender = event.getSender() ?? "";
+  const then = event.sender?.name ?? sender;
+  return then === sender ? (room.getMember(sender)?.name ?? then) : then;
 }
 
 function tell(event: MatrixEvent): Told | undefined {
