@@ -41,7 +41,7 @@ pub struct Options {
     pub receivers: Option<usize>,
 
     /// Messages a second [send: as many as are acknowledged, deliver: 100 on ws, 20 on sync]
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub rate: Option<u32>,
 
     /// How long to measure

@@ -43,6 +43,12 @@ async fn the_other_scenarios_pass_without_errors() {
     assert_eq!(report["operations"], 20);
     let report = passes(&server, "send --users 4 --rooms 2 --in-flight 3 --rate 40").await;
     assert_eq!(report["operations"], 40, "each message has its moment in the second, and none has another");
+    let report = passes(&server, "send --users 4 --rooms 2 --in-flight 16 --rate 8").await;
+    let seconds = report["seconds"].as_f64().unwrap();
+    assert!(
+        report["operations"] == 8 && seconds < 1.2,
+        "those who have no message in the second wait for none: {report}"
+    );
     passes(&server, "room-size --members 12 --in-flight 2").await;
     passes(&server, "sync-idle --rooms 3").await;
     let report = passes(&server, "idle --connections 6 --users 2 --rooms 1").await;

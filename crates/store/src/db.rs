@@ -222,10 +222,13 @@ impl Db {
         }
     }
 
-    /// Tells how many nodes share the store, this one included: each leaves the others room.
-    pub fn share(&self, nodes: u32) {
-        if let Engine::Postgres(engine) = &self.inner.engine {
-            engine.doors.share(nodes);
+    /// Tells how many nodes share the store, this one included: commands wait for company the longer the more there are.
+    pub fn set_nodes(&self, nodes: u32) {
+        match &self.inner.engine {
+            Engine::Sqlite(_) => (),
+            Engine::Postgres(engine) => engine.doors.set_nodes(nodes),
+            #[cfg(feature = "simulation")]
+            Engine::Simulated(engine) => engine.doors.set_nodes(nodes),
         }
     }
 

@@ -59,8 +59,8 @@ impl Doors {
     }
 
     /// So many nodes share the database, this one included.
-    pub(crate) fn share(&self, nodes: u32) {
-        self.queues.share(nodes);
+    pub(crate) fn set_nodes(&self, nodes: u32) {
+        self.queues.set_nodes(nodes);
     }
 
     pub(crate) async fn write(&self, shard: Shard, statements: Vec<Stmt>) -> Result<Vec<usize>> {

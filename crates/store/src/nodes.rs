@@ -25,9 +25,9 @@ pub async fn list(db: &Db) -> Result<Vec<NodeRow>> {
     .await
 }
 
-/// How many nodes have said something since `ts` (milliseconds).
+/// How many nodes have said something after `ts` (milliseconds), each by its own clock.
 pub async fn count(db: &Db, ts: i64) -> Result<i64> {
-    let sql = "select count(*) from node where seen_ts >= $1";
+    let sql = "select count(*) from node where seen_ts > $1";
     Ok(db.query_opt(sql, params![ts], |row| row.get(0)).await?.unwrap_or(0))
 }
 

@@ -31,13 +31,15 @@ use crate::{
 const LIMIT: usize = 16 * 1024;
 /// So many commands are worth a call beside one that is under way: its own cost is a small part of theirs.
 const WORTH: usize = 32;
-/// Where so many were in a batch or waited behind it, as many may be about to come again, and are to share a call.
+/// Where so many were in a batch or could have been in the next, as many may be about to come again, and are to share a call.
 const COMPANY: usize = 2;
-/// How long a command waits for those, for each node that there is, unless none comes for so long. (PostgreSQL's
-/// `commit_delay` and `commit_siblings` do the same.)
-const GATHER: Duration = Duration::from_millis(3);
+/// How long a command that could leave waits for those, for each node that there is. (PostgreSQL's `commit_delay` and
+/// `commit_siblings` do something like it.)
+const GATHER: Duration = Duration::from_millis(2);
 /// So many nodes count for that at most: a command does not wait for longer than people notice.
-const NODES: u32 = 4;
+const MOST_NODES: u32 = 4;
+/// When none has come for so long, none is waited for.
+const SILENCE: Duration = Duration::from_millis(3);
 /// Commands in one batch at most.
 const BATCH: usize = 512;
 /// Bytes in one batch, about, unless a single command has more.
@@ -66,14 +68,21 @@ struct Inner {
     waiting: usize,
     /// When the batches began that are under way and whose outcome is not in doubt, by number.
     under_way: BTreeMap<u64, Instant>,
-    /// When the last batch ended, and how many were in it or waited behind it.
-    company: (Instant, usize),
-    /// When the last command came.
-    came: Instant,
-    /// How long a command waits for company.
-    longest: Duration,
+    /// The last batch.
+    last: Ended,
+    /// When a command last came that can leave.
+    pushed: Instant,
+    /// How long commands wait for company.
+    patience: Duration,
     batches: u64,
     closed: bool,
+}
+
+/// A batch that is done.
+struct Ended {
+    at: Instant,
+    /// How many commands it had, and how many could have left when it ended: so many are about to come again, perhaps.
+    company: usize,
 }
 
 /// One shard's.
@@ -148,6 +157,8 @@ impl Batch<'_> {
 
     /// Puts all of its commands back to where they were, each shard's for a batch of its own.
     pub(crate) fn give_back(&mut self, jobs: Vec<Job>) {
+        // They are counted where they wait.
+        self.size = 0;
         let mut inner = self.queues.inner.lock();
         for shard in &self.shards {
             inner.shards[*shard as usize].alone = true;
@@ -163,11 +174,11 @@ impl Drop for Batch<'_> {
     fn drop(&mut self) {
         let mut inner = self.queues.inner.lock();
         inner.under_way.remove(&self.number);
-        inner.company = (Instant::now(), self.size + inner.waiting);
         for shard in self.shards.drain(..) {
             inner.shards[shard as usize].alone = self.in_doubt;
             inner.free(shard);
         }
+        inner.last = Ended { at: Instant::now(), company: self.size + inner.ready_commands };
         // Whoever drops it looks for the next one; others wait only for the end.
         if inner.closed {
             self.queues.work.notify_waiters();
@@ -185,9 +196,9 @@ impl Queues {
             ready_commands: 0,
             waiting: 0,
             under_way: BTreeMap::new(),
-            company: (now, 0),
-            came: now,
-            longest: GATHER,
+            last: Ended { at: now, company: 0 },
+            pushed: now,
+            patience: GATHER,
             batches: 0,
             closed: false,
         };
@@ -195,8 +206,8 @@ impl Queues {
     }
 
     /// So many nodes share the database, this one included.
-    pub(crate) fn share(&self, nodes: u32) {
-        self.inner.lock().longest = GATHER * nodes.clamp(1, NODES);
+    pub(crate) fn set_nodes(&self, nodes: u32) {
+        self.inner.lock().patience = GATHER * nodes.clamp(1, MOST_NODES);
     }
 
     /// Puts a command at the end of its shard's queue.
@@ -222,15 +233,15 @@ impl Queues {
         queue.jobs.push_back(job);
         let (is_ready, is_first) = (queue.busy.is_none(), queue.jobs.len() == 1);
         inner.waiting += 1;
-        inner.came = asked;
         if is_ready {
+            inner.pushed = asked;
             inner.ready_commands += 1;
             if is_first {
                 inner.ready.push_back(shard);
             }
         }
         // Those before it have woken somebody already.
-        if [1, inner.company.1, WORTH].contains(&inner.ready_commands) {
+        if [1, inner.last.company, WORTH].contains(&inner.ready_commands) {
             self.work.notify_one();
         }
         Ok(answer)
@@ -260,7 +271,7 @@ impl Queues {
                 if inner.closed && inner.waiting == 0 {
                     return None;
                 }
-                (inner.ready_commands > 0).then(|| inner.patience())
+                (inner.ready_commands > 0).then(|| inner.look_again())
             };
             match patience {
                 Some(patience) => drop(timeout(patience, work).await),
@@ -291,25 +302,34 @@ impl Queues {
 
 impl Inner {
     fn is_worth_a_call(&self) -> bool {
-        let is_alone = || self.under_way.values().all(|begun| begun.elapsed() >= SLOW);
-        self.ready_commands >= WORTH || (self.ready_commands > 0 && self.gathers().is_none() && is_alone())
+        let is_due = || self.is_alone() && self.gathers().is_none();
+        self.ready_commands >= WORTH || (self.ready_commands > 0 && is_due())
     }
 
-    /// How long others may yet join what waits: until as many are here as before, none has come for a while, or the oldest
-    /// has waited long enough. Where more come than go, each batch is larger than the last one, up to that.
+    /// Whether no batch is under way for which others wait.
+    fn is_alone(&self) -> bool {
+        self.under_way.values().all(|begun| begun.elapsed() >= SLOW)
+    }
+
+    /// How long others may yet join what waits: until as many are here as last time, none has come for a while, or what
+    /// waits has done so for long enough. Where more and more come, each batch is larger than the last, until that ends it.
     fn gathers(&self) -> Option<Duration> {
-        let (ended, company) = self.company;
-        let oldest = self.ready.front().and_then(|shard| self.shards[*shard as usize].jobs.front())?.asked;
-        if company < COMPANY || self.ready_commands >= company || oldest > ended + self.longest {
+        let first = &self.shards[*self.ready.front()? as usize];
+        let &Ended { at, company } = &self.last;
+        let asked = first.jobs.front()?.asked;
+        // Who comes long after the last batch is alone.
+        let has_company = company >= COMPANY && self.ready_commands < company && asked <= at + self.patience;
+        if !has_company || first.alone || self.closed {
             return None;
         }
-        let until = (oldest + self.longest).min(self.came.max(ended) + GATHER);
+        let until = (asked.max(at) + self.patience).min(self.pushed.max(at) + SILENCE);
         until.checked_duration_since(Instant::now()).filter(|rest| !rest.is_zero())
     }
 
-    /// When to look again at what waits: when it has gathered, or the batch that is under way may have turned out slow.
-    fn patience(&self) -> Duration {
-        self.gathers().unwrap_or(SLOW)
+    /// How long nothing needs to be looked at, if nothing happens: until what waits has gathered, or the batch that is under
+    /// way may have turned out slow.
+    fn look_again(&self) -> Duration {
+        self.gathers().filter(|_| self.is_alone()).unwrap_or(SLOW)
     }
 
     /// Takes the next batch off what waits. A key stands in it once for a shard: the second command under it finds what

@@ -63,11 +63,13 @@ async fn after_a_batch(queues: &Queues, count: usize) {
 async fn where_there_is_company_others_may_join_but_nobody_waits_who_is_alone() {
     let queues = queues(2);
     // The clock of a timer counts whole milliseconds, and wakes after them.
-    for (count, waits_ms) in [(1, 0..=0), (2, 3..=4), (40, 3..=4)] {
+    for (count, waits_ms) in [(1, 0..=0), (2, 2..=3), (40, 2..=3)] {
         after_a_batch(&queues, count).await;
         let _next = push(&queues, 1, 1);
         let (waited, _) = leaves(&queues).await;
         assert!(waits_ms.contains(&waited), "{count}: {waited}");
+        let _next = push(&queues, 1, 1);
+        assert_eq!(leaves(&queues).await, (0, 1), "whoever turned out to be alone waits once, after {count}");
     }
     for (count, enough) in [(4, 4), (40, WORTH)] {
         after_a_batch(&queues, count).await;
@@ -78,13 +80,59 @@ async fn where_there_is_company_others_may_join_but_nobody_waits_who_is_alone() 
     tokio::time::advance(GATHER * 2).await;
     let _late = push(&queues, 1, 1);
     assert_eq!(leaves(&queues).await, (0, 1), "company of before is none");
+    after_a_batch(&queues, 4).await;
+    let _last = push(&queues, 1, 1);
+    queues.close();
+    assert_eq!(leaves(&queues).await, (0, 1), "nobody comes any more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_one_who_is_waited_for_is_not_kept_waiting() {
+    let queues = Arc::new(queues(2));
+    queues.set_nodes(4);
+    // One was in it, and two wait behind it: three are here.
+    let _first = push(&queues, 0, 1);
+    let (_, batch) = next(&queues).unwrap();
+    let _behind = push(&queues, 0, 2);
+    drop(batch);
+    let last = tokio::spawn({
+        let queues = queues.clone();
+        async move {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            push(&queues, 1, 1)
+        }
+    });
+    let (waited, size) = leaves(&queues).await;
+    assert!(waited <= 2 && size == 3, "{waited} ms, {size}");
+    drop(last.await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_leave_is_no_company() {
+    let queues = queues(2);
+    let _stuck = push(&queues, 0, 1);
+    let (_, mut stuck) = next(&queues).unwrap();
+    stuck.doubt();
+    let _behind = push(&queues, 0, 20);
+    for _ in 0..3 {
+        let _next = push(&queues, 1, 1);
+        assert_eq!(leaves(&queues).await, (0, 1));
+    }
+    // What is given back is not counted twice: two are here, and nobody else.
+    let queues = self::queues(2);
+    let _answers = [push(&queues, 0, 1), push(&queues, 1, 1)];
+    let (_, mut batch) = next(&queues).unwrap();
+    let jobs = mem::take(&mut batch.jobs);
+    batch.give_back(jobs);
+    drop(batch);
+    assert_eq!(leaves(&queues).await, (0, 2));
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_more_nodes_there_are_the_longer_others_may_join() {
-    for (nodes, waits_ms, joined) in [(0, 3..=4, 2..=2), (1, 3..=4, 2..=2), (3, 9..=10, 5..=5), (50, 12..=13, 6..=7)] {
+    for (nodes, waits_ms, joined) in [(0, 2..=3, 2..=2), (1, 2..=3, 2..=2), (3, 6..=7, 3..=4), (50, 8..=9, 4..=5)] {
         let queues = Arc::new(queues(2));
-        queues.share(nodes);
+        queues.set_nodes(nodes);
         after_a_batch(&queues, 20).await;
         let _first = push(&queues, 1, 1);
         let others = tokio::spawn({
@@ -102,7 +150,7 @@ async fn the_more_nodes_there_are_the_longer_others_may_join() {
         assert!(waits_ms.contains(&waited) && joined.contains(&size), "{nodes}: {waited} ms, {size}");
     }
     let queues = queues(2);
-    queues.share(3);
+    queues.set_nodes(3);
     after_a_batch(&queues, 4).await;
     let _last = push(&queues, 1, 1);
     assert!(leaves(&queues).await.0 <= 4, "nobody comes any more");

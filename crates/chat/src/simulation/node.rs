@@ -14,7 +14,10 @@ use tokio::{
     time::sleep,
 };
 
-use super::{watch::Watch, world::World};
+use super::{
+    watch::Watch,
+    world::{NODES, World},
+};
 use crate::{
     cluster::{self, wire::Message},
     erasure::Erased,
@@ -86,6 +89,7 @@ impl Node {
         const AGAIN: Duration = Duration::from_millis(50);
         let tasks = Arc::new(Tasks::default());
         let db = Db::open_simulated(&world.model, |task| tasks.spawn(task));
+        db.set_nodes(NODES as u32);
         let heads = loop {
             match db.heads().await {
                 Ok(heads) => break heads,

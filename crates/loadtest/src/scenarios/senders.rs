@@ -61,9 +61,9 @@ impl Tally {
 /// How much is sent, and for how long.
 #[derive(Clone, Copy, Debug)]
 pub struct Load {
-    /// At a time.
+    /// Messages on their way at a time.
     pub in_flight: usize,
-    /// Messages a second at most; without, as many as are acknowledged.
+    /// Messages a second; without, as many as are acknowledged.
     pub rate: Option<u32>,
     pub warmup: Duration,
     pub measured: Duration,
@@ -78,7 +78,7 @@ pub async fn send(world: &mut World, routes: &[Route], load: Load) -> anyhow::Re
     let shared = Shared {
         clock: world.clock,
         start_us,
-        interval_us: load.rate.map_or(0, |rate| 1_000_000 / u64::from(rate.max(1))),
+        rate: load.rate.map(u64::from),
         from_us,
         until_us: from_us + micros(load.measured),
         routes: routes.into(),
@@ -111,8 +111,7 @@ pub async fn send(world: &mut World, routes: &[Route], load: Load) -> anyhow::Re
 struct Shared {
     clock: Clock,
     start_us: u64,
-    /// Between two messages; 0 without a rate.
-    interval_us: u64,
+    rate: Option<u64>,
     from_us: u64,
     until_us: u64,
     routes: Arc<[Route]>,
@@ -128,14 +127,16 @@ async fn run_slot(mut http: Http, shared: Shared, slot: usize) -> (Vec<u64>, Err
     let mut errors = Errors::default();
     // The slots together go through all routes in turn.
     for turn in (slot..).step_by(shared.in_flight) {
-        let sent_us = shared.moment(turn).await;
-        if sent_us >= shared.until_us {
+        let sent_us = shared.moment(turn);
+        // A server that cannot keep up is not asked for longer.
+        if sent_us.max(shared.clock.now_us()) >= shared.until_us {
             break;
         }
         let measured = sent_us >= shared.from_us;
         if measured && !take_one(&shared.left) {
             break;
         }
+        tokio::time::sleep_until(shared.clock.instant(sent_us)).await;
         let (user, room) = &shared.routes[turn % shared.routes.len()];
         let sequence = u32::try_from(turn).unwrap_or(u32::MAX);
         let marker = Marker { sequence, sent_us };
@@ -155,14 +156,12 @@ async fn run_slot(mut http: Http, shared: Shared, slot: usize) -> (Vec<u64>, Err
 }
 
 impl Shared {
-    /// When message `turn` leaves, or should have left: not before then.
-    async fn moment(&self, turn: usize) -> u64 {
-        if self.interval_us == 0 {
-            return self.clock.now_us();
+    /// When message `turn` leaves, or should have left.
+    fn moment(&self, turn: usize) -> u64 {
+        match self.rate {
+            Some(rate) => self.start_us + turn as u64 * 1_000_000 / rate.max(1),
+            None => self.clock.now_us(),
         }
-        let moment = self.start_us + turn as u64 * self.interval_us;
-        tokio::time::sleep_until(self.clock.instant(moment)).await;
-        moment
     }
 }
 

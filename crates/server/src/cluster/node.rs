@@ -12,7 +12,7 @@ use toml::{Table, Value};
 
 use super::probe;
 
-/// What all nodes share besides the files.
+/// What all nodes have in common besides the files.
 pub(super) struct Stores {
     /// `postgres://…`
     pub(super) postgres: String,
@@ -167,5 +167,14 @@ mod tests {
         let has = |word: &str| words.iter().any(|other| other == word);
         assert!(has("--unset=CHATBOOK_POSTGRES__URL") && has("--unset=CHATBOOK_SERVER__LISTEN"), "{words:?}");
         assert!(!has("--unset=CHATBOOK_REGISTRATION__MODE"), "{words:?}");
+        assert!(has("TOKIO_WORKER_THREADS=1") || std::env::var_os(THREADS).is_some(), "{words:?}");
+    }
+
+    #[test]
+    fn nodes_share_the_cores() {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        assert_eq!(threads(1), cores);
+        assert_eq!(threads(16), cores.div_ceil(16));
+        assert!((1..=16).all(|nodes| threads(nodes) >= 1));
     }
 }

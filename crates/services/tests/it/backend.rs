@@ -119,13 +119,20 @@ async fn head(stream: &mut BufReader<TcpStream>) -> io::Result<String> {
     Ok(head)
 }
 
-fn header(head: &str, name: &str) -> String {
+pub fn header(head: &str, name: &str) -> String {
     let lines = head.lines().filter_map(|line| line.split_once(": "));
     lines.filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value).collect::<Vec<_>>().join(",")
 }
 
 /// A client: one request over a connection of its own; status and body.
 pub async fn ask(addr: SocketAddr, method: &str, path: &str, body: &[u8]) -> io::Result<(u16, String)> {
+    let (head, text) = answer(addr, method, path, body).await?;
+    let status = head.split(' ').nth(1).and_then(|word| word.parse().ok()).unwrap_or(0);
+    Ok((status, text))
+}
+
+/// Asks, and returns the answer's head and text.
+pub async fn answer(addr: SocketAddr, method: &str, path: &str, body: &[u8]) -> io::Result<(String, String)> {
     let mut stream = BufReader::new(TcpStream::connect(addr).await?);
     let length = body.len();
     let head_text = format!(
@@ -135,10 +142,9 @@ pub async fn ask(addr: SocketAddr, method: &str, path: &str, body: &[u8]) -> io:
     // A body that is refused is not read.
     stream.write_all(body).await.ok();
     let head = head(&mut stream).await?;
-    let status = head.split(' ').nth(1).and_then(|word| word.parse().ok()).unwrap_or(0);
     let mut text = vec![0; header(&head, "content-length").parse().unwrap_or(0)];
     stream.read_exact(&mut text).await?;
-    Ok((status, String::from_utf8_lossy(&text).into_owned()))
+    Ok((head, String::from_utf8_lossy(&text).into_owned()))
 }
 
 /// A client's "WebSocket", open.

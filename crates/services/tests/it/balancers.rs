@@ -15,7 +15,7 @@ use tokio::{
     time::sleep,
 };
 
-use crate::backend::{Backend, ask, upgrade};
+use crate::backend::{Backend, answer, ask, header, upgrade};
 
 const SEND: &str = "/_matrix/client/v3/rooms/!r/send/m.room.message/1";
 
@@ -66,6 +66,10 @@ macro_rules! suite {
             #[tokio::test]
             async fn backends_that_all_failed_are_asked_again_at_once() {
                 super::backends_that_all_failed_are_asked_again_at_once::<Balancer>().await;
+            }
+            #[tokio::test]
+            async fn where_nobody_answers_clients_get_an_error_that_they_understand() {
+                super::where_nobody_answers_clients_get_an_error_that_they_understand::<Balancer>().await;
             }
             #[tokio::test]
             async fn what_is_harmless_is_repeated_elsewhere_and_a_post_is_not() {
@@ -134,6 +138,22 @@ async fn backends_that_all_failed_are_asked_again_at_once<B: Balancer>() {
             let (status, _) = ask(balancer.addr(), "PUT", SEND, b"{}").await.expect("an answer");
             assert_eq!(status, 200, "after {failure}");
         }
+    }
+}
+
+async fn where_nobody_answers_clients_get_an_error_that_they_understand<B: Balancer>() {
+    let (balancer, a, b) = two::<B>().await;
+    a.kill();
+    b.kill();
+    // Also while they are known to be gone.
+    for method in ["GET", "POST", "PUT", "GET"] {
+        let (head, text) = answer(balancer.addr(), method, SEND, b"{}").await.expect("an answer");
+        assert!(head.starts_with("HTTP/1.1 502") || head.starts_with("HTTP/1.1 503"), "{head}");
+        assert_eq!(header(&head, "content-type"), "application/json");
+        assert_eq!(header(&head, "access-control-allow-origin"), "*");
+        assert_eq!(header(&head, "retry-after"), "2");
+        assert!(text.starts_with(r#"{"errcode":"M_UNKNOWN","error":"The server"#) && text.ends_with("\"}"), "{text}");
+        sleep(Duration::from_millis(300)).await;
     }
 }
 

@@ -5,5 +5,6 @@ mod ailing;
 mod engines;
 mod identity;
 mod log;
+mod nodes;
 mod postgres;
 mod sqlite;
