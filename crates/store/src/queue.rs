@@ -1,7 +1,7 @@
 //! Where commands wait for their batch: what each shard is asked, in order, and which shards a batch may take.
 //!
-//! A batch takes what waits in the shard that has waited longest, and while that is not yet worth a call, what waits in
-//! the next. So a call has many commands whether they are spread over the shards or not, and a node that is busy makes
+//! A batch takes what waits in the shard that has been free for longest, and while that is not yet worth a call, what waits
+//! in the next. So a call has many commands whether they are spread over the shards or not, and a node that is busy makes
 //! several calls at once, of different shards. A node that is busy, but not enough for that, lets its commands wait a
 //! little for company, and longer the more nodes there are: so the database, which they share, gets about as many calls
 //! from several nodes as from one.
@@ -61,7 +61,7 @@ pub(crate) struct Queues {
 
 struct Inner {
     shards: Vec<Queue>,
-    /// Shards in which something waits and nothing is under way, the one that waits longest first.
+    /// Shards in which something waits and nothing is under way, in the order in which that became so.
     ready: VecDeque<Shard>,
     /// How many commands wait in those.
     ready_commands: usize,

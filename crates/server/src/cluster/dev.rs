@@ -106,8 +106,8 @@ async fn start(options: &Options, balancer: &str, place: &Place) -> Result<Vec<P
     if postgres.sql("postgres", "select 1 from pg_database where datname = 'chatbook';").await?.is_empty() {
         postgres.create_database("chatbook").await?;
     }
-    let stores = Stores { postgres: postgres.url("chatbook"), redis: redis.url(), nodes: options.nodes };
-    let nodes = join_all((1..=options.nodes).map(|number| Node::start(root, number, &stores))).await;
+    let stores = Stores { postgres: postgres.url("chatbook"), redis: redis.url() };
+    let nodes = join_all((1..=options.nodes).map(|number| Node::start(root, (number, options.nodes), &stores))).await;
     let nodes = nodes.into_iter().collect::<Result<Vec<_>, _>>()?;
     let addresses: Vec<_> = nodes.iter().map(Node::addr).collect();
     let directory = root.join(balancer);

@@ -12,14 +12,12 @@ use toml::{Table, Value};
 
 use super::probe;
 
-/// What all nodes have in common besides the files.
+/// What all nodes share besides the files.
 pub(super) struct Stores {
     /// `postgres://…`
     pub(super) postgres: String,
     /// `redis://…`
     pub(super) redis: String,
-    /// How many nodes there are.
-    pub(super) nodes: u16,
 }
 
 /// How many threads the runtime has, if not one for each core.
@@ -34,8 +32,8 @@ pub(super) struct Node {
 }
 
 impl Node {
-    /// Starts the node with this number in a directory below `root`, and waits until it is ready.
-    pub(super) async fn start(root: &Path, number: u16, stores: &Stores) -> Result<Node, Error> {
+    /// Starts one of so many nodes, with this number, in a directory below `root`, and waits until it is ready.
+    pub(super) async fn start(root: &Path, (number, nodes): (u16, u16), stores: &Stores) -> Result<Node, Error> {
         let name = format!("node{number}");
         let directory = root.join(&name);
         let port = Port::claim()?;
@@ -46,8 +44,7 @@ impl Node {
         written.map_err(failed(format!("writing {}", file.display())))?;
         // It is this program that the cluster consists of, whatever else is installed.
         let program = std::env::current_exe().map_err(failed("finding the program itself".into()))?;
-        let daemon =
-            Daemon::start(&name, &directory, command(&program, &file, &settings, threads(stores.nodes))).await?;
+        let daemon = Daemon::start(&name, &directory, command(&program, &file, &settings, threads(nodes))).await?;
         let node = Node { name, daemon, port, settings: file };
         node.ready().await?;
         Ok(node)
@@ -144,8 +141,7 @@ mod tests {
     use crate::config::{Sources, load};
 
     fn example() -> Table {
-        let stores =
-            Stores { postgres: "postgres://postgres@127.0.0.1:1/chatbook".into(), redis: "redis://b".into(), nodes: 3 };
+        let stores = Stores { postgres: "postgres://postgres@127.0.0.1:1/chatbook".into(), redis: "redis://b".into() };
         settings(SocketAddr::from(([127, 0, 0, 1], 4321)), Path::new("/with \"quotes\"/shared"), &stores)
     }
 
