@@ -8,15 +8,14 @@ use rustix::{
     process::{Resource, Rlimit, getrlimit, setrlimit},
 };
 
-/// User and system CPU time that all threads of the processes have used, and of what they have started (10 ms
-/// granularity).
-pub fn cpu(pids: &[u32]) -> anyhow::Result<Duration> {
+/// User and system CPU time that all threads of a process have used, and of what it has started (10 ms granularity).
+pub fn cpu(pid: u32) -> anyhow::Result<Duration> {
     let mut ticks = 0;
-    for pid in trees(pids) {
-        let path = format!("/proc/{pid}/stat");
+    for found in trees(&[pid]) {
+        let path = format!("/proc/{found}/stat");
         // A child may have ended since it was found; its time then counts with its parent.
         let Ok(stat) = fs::read_to_string(&path) else {
-            ensure!(!pids.contains(&pid), "cannot read {path}");
+            ensure!(found != pid, "cannot read {path}");
             continue;
         };
         // The second field is the command in parentheses, and may itself hold spaces.

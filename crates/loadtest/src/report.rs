@@ -12,50 +12,52 @@ use crate::{clock::Clock, error::Errors, process};
 pub struct Meter {
     clock: Clock,
     start_us: u64,
-    server: Option<(Vec<u32>, Duration)>,
+    server: Vec<(u32, Duration)>,
     generator: Duration,
 }
 
 /// What a [`Meter`] saw.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Metered {
     pub seconds: f64,
-    pub server_cpu: Option<Duration>,
+    /// Of each process that was named.
+    pub server_cpu: Vec<Duration>,
     pub generator_cpu: Duration,
 }
 
 impl Meter {
     pub fn start(clock: Clock, server_pids: &[u32]) -> anyhow::Result<Self> {
-        Ok(Self {
-            clock,
-            start_us: clock.now_us(),
-            server: match server_pids {
-                [] => None,
-                pids => Some((pids.to_vec(), process::cpu(pids)?)),
-            },
-            generator: process::cpu(&[std::process::id()])?,
-        })
+        let server = server_pids.iter().map(|pid| Ok((*pid, process::cpu(*pid)?))).collect::<anyhow::Result<_>>()?;
+        let generator = process::cpu(std::process::id())?;
+        Ok(Self { clock, start_us: clock.now_us(), server, generator })
     }
 
     pub fn stop(self) -> anyhow::Result<Metered> {
         let micros = self.clock.now_us() - self.start_us;
+        let since = |pid: u32, before| anyhow::Ok(process::cpu(pid)?.saturating_sub(before));
         Ok(Metered {
             seconds: Duration::from_micros(micros).as_secs_f64(),
-            server_cpu: match self.server {
-                Some((pids, before)) => Some(process::cpu(&pids)?.saturating_sub(before)),
-                None => None,
-            },
-            generator_cpu: process::cpu(&[std::process::id()])?.saturating_sub(self.generator),
+            server_cpu: self
+                .server
+                .into_iter()
+                .map(|(pid, before)| since(pid, before))
+                .collect::<anyhow::Result<_>>()?,
+            generator_cpu: since(std::process::id(), self.generator)?,
         })
     }
 }
 
 impl Metered {
+    /// Of all processes together, if any was named.
+    pub fn server_cpu(&self) -> Option<Duration> {
+        (!self.server_cpu.is_empty()).then(|| self.server_cpu.iter().sum())
+    }
+
     /// Joins what was measured in another stretch of time.
     pub fn add(&mut self, other: Self) {
         self.seconds += other.seconds;
         self.generator_cpu += other.generator_cpu;
-        self.server_cpu = self.server_cpu.zip(other.server_cpu).map(|(a, b)| a + b);
+        self.server_cpu.iter_mut().zip(other.server_cpu).for_each(|(all, more)| *all += more);
     }
 }
 
@@ -100,7 +102,8 @@ impl Report {
             "operations": self.operations,
             "seconds": round(self.metered.seconds, 3),
             "per_second": round(self.per_second(), 1),
-            "server_cpu_us_per_operation": self.metered.server_cpu.map(per_operation),
+            "server_cpu_us_per_operation": self.metered.server_cpu().map(per_operation),
+            "server_cpu_us_by_process": self.metered.server_cpu.iter().copied().map(per_operation).collect::<Vec<_>>(),
             "generator_cpu_us_per_operation": per_operation(self.metered.generator_cpu),
             "errors": self.errors,
             "violations": self.violations,
@@ -158,7 +161,7 @@ pub fn table(reports: &[Report]) -> String {
         "result"
     );
     for report in reports {
-        let server_cpu = report.metered.server_cpu;
+        let server_cpu = report.metered.server_cpu();
         let _ = write!(table, "{:<24} {:>10} {:>11.1}", report.scenario, report.operations, report.per_second());
         for (_, quantile) in QUANTILES {
             let cell = match report.latencies.is_empty() {
@@ -224,7 +227,7 @@ mod tests {
             operations: 1000,
             metered: Metered {
                 seconds: 2.0,
-                server_cpu: Some(Duration::from_millis(100)),
+                server_cpu: vec![Duration::from_millis(40), Duration::from_millis(60)],
                 generator_cpu: Duration::from_millis(50),
             },
             latencies,
@@ -239,6 +242,7 @@ mod tests {
         let line = report().json();
         assert_eq!(line["per_second"], 500.0);
         assert_eq!(line["server_cpu_us_per_operation"], 100.0);
+        assert_eq!(line["server_cpu_us_by_process"], json!([40.0, 60.0]));
         assert_eq!(line["generator_cpu_us_per_operation"], 50.0);
         let p99 = line["latency_ms"]["p99"].as_f64().unwrap();
         assert!((989.0..=992.0).contains(&p99), "{p99}");

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use parking_lot::Mutex;
 use tokio::time::{Instant, sleep};
 
 use crate::{
@@ -27,32 +28,36 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 /// Commits one batch after the other. A node has several, which share its queues.
 pub(crate) struct Batcher<A> {
     pub(crate) queues: Arc<Queues>,
-    pub(crate) append: A,
+    /// One for each batcher. The last that was given back is used first: a database keeps for each connection what it has
+    /// worked out, and what was in use a moment ago is at hand.
+    pub(crate) appenders: Arc<Mutex<Vec<A>>>,
     pub(crate) follower: Arc<OnceLock<Follower>>,
     pub(crate) stats: Arc<Stats>,
 }
 
 impl<A: Append> Batcher<A> {
     /// Runs until the queues are closed and empty.
-    pub(crate) async fn run(mut self) {
-        let queues = Arc::clone(&self.queues);
-        while let Some(mut batch) = queues.next().await {
+    pub(crate) async fn run(self) {
+        while let Some(mut batch) = self.queues.next().await {
             let jobs = mem::take(&mut batch.jobs);
-            if !jobs.is_empty() {
-                self.settle(jobs, &mut batch, true).await;
+            if jobs.is_empty() {
+                continue;
             }
+            let mut append = self.appenders.lock().pop().expect("there is one for each batcher");
+            self.settle(&mut append, jobs, &mut batch, true).await;
+            self.appenders.lock().push(append);
         }
     }
 
     /// Sends commands of the batch until every one has its answer. `all`: they are all of it, and may be taken apart.
-    async fn settle(&mut self, mut jobs: Vec<Job>, batch: &mut Batch<'_>, all: bool) {
+    async fn settle(&self, append: &mut A, mut jobs: Vec<Job>, batch: &mut Batch<'_>, all: bool) {
         let mut pause = FIRST_PAUSE;
         loop {
             let started = Instant::now();
-            match self.append.append(&orders(&jobs)).await {
+            match append.append(&orders(&jobs)).await {
                 Ok(reply) => {
                     self.stats.batch(jobs.len(), started.elapsed());
-                    return self.publish(jobs, reply).await;
+                    return self.publish(append, jobs, reply).await;
                 }
                 Err(Failure::Unknown(why)) => {
                     tracing::debug!(name: "store.repeat", error = why, commands = jobs.len());
@@ -73,7 +78,7 @@ impl<A: Append> Batcher<A> {
                 }
                 Err(Failure::Refused(error, _)) if jobs.len() > 1 && !matches!(error, Error::Full) => {
                     for job in jobs {
-                        Box::pin(self.settle(vec![job], batch, false)).await;
+                        Box::pin(self.settle(append, vec![job], batch, false)).await;
                     }
                     return;
                 }
@@ -94,7 +99,7 @@ impl<A: Append> Batcher<A> {
     }
 
     /// Tells the follower, then the callers.
-    async fn publish(&mut self, jobs: Vec<Job>, reply: Reply) {
+    async fn publish(&self, append: &A, jobs: Vec<Job>, reply: Reply) {
         // What was done by an attempt that nobody heard of is among the heads.
         let was_done = |fate: &Fate| matches!(fate, Fate::Before { .. });
         if let Some(follower) = self.follower.get()
@@ -108,31 +113,31 @@ impl<A: Append> Batcher<A> {
             let answer = match fate {
                 Fate::Done(answer) => Ok(answer),
                 Fate::Refused(error) => Err(error),
-                Fate::Before { pos, answer } => self.remember(job.shard, &job.command, pos, answer).await,
+                Fate::Before { pos, answer } => remember(append, job.shard, &job.command, pos, answer).await,
             };
             job.finish(answer);
         }
     }
+}
 
-    /// What a command that had been done before is answered: as it was then, if that was an attempt of ours.
-    async fn remember(&self, shard: Shard, command: &Command, pos: i64, answer: String) -> Result<Answer> {
-        let commit = match command {
-            Command::Write(_) => {
-                let rows = answer.split(',').filter(|rows| !rows.is_empty());
-                return Ok(Answer::Write(rows.map(|rows| rows.parse().unwrap_or(0)).collect()));
-            }
-            Command::Commit(commit) => commit,
-        };
-        let own = match commit.room.as_ref().and_then(|room| room.events.first()) {
-            Some(event) => event.event_id.as_ref() == answer,
-            None => commit.txn.is_none(),
-        };
-        let record = if own { self.append.record(shard, pos).await? } else { None };
-        Ok(Answer::Commit(match record {
-            Some(record) => Outcome::Committed(Arc::new(record)),
-            None => Outcome::Duplicate { event_id: answer },
-        }))
-    }
+/// What a command that had been done before is answered: as it was then, if that was an attempt of ours.
+async fn remember(append: &impl Append, shard: Shard, command: &Command, pos: i64, answer: String) -> Result<Answer> {
+    let commit = match command {
+        Command::Write(_) => {
+            let rows = answer.split(',').filter(|rows| !rows.is_empty());
+            return Ok(Answer::Write(rows.map(|rows| rows.parse().unwrap_or(0)).collect()));
+        }
+        Command::Commit(commit) => commit,
+    };
+    let own = match commit.room.as_ref().and_then(|room| room.events.first()) {
+        Some(event) => event.event_id.as_ref() == answer,
+        None => commit.txn.is_none(),
+    };
+    let record = if own { append.record(shard, pos).await? } else { None };
+    Ok(Answer::Commit(match record {
+        Some(record) => Outcome::Committed(Arc::new(record)),
+        None => Outcome::Duplicate { event_id: answer },
+    }))
 }
 
 #[cfg(test)]
@@ -144,7 +149,7 @@ mod tests {
 
     /// Comes to nothing, in these ways; later calls are answered with what they ask as done before. Keeps the shards of each
     /// call.
-    struct Fails(VecDeque<Failure>, Arc<parking_lot::Mutex<Vec<Vec<Shard>>>>);
+    struct Fails(VecDeque<Failure>, Arc<Mutex<Vec<Vec<Shard>>>>);
 
     impl Append for Fails {
         async fn append(&mut self, batch: &[Order<'_>]) -> Result<Reply, Failure> {
@@ -173,7 +178,7 @@ mod tests {
         let (queues, calls) = (Arc::new(Queues::new(3, [0; 8])), Arc::default());
         let batcher = Batcher {
             queues: queues.clone(),
-            append: Fails(failures.into(), Arc::clone(&calls)),
+            appenders: Arc::new(Mutex::new(vec![Fails(failures.into(), Arc::clone(&calls))])),
             follower: Arc::default(),
             stats: Arc::default(),
         };
@@ -187,6 +192,24 @@ mod tests {
         }
         let calls = calls.lock().clone();
         (answers, calls)
+    }
+
+    #[tokio::test]
+    async fn what_can_be_done_by_one_connection_is_done_by_one() {
+        let queues = Arc::new(Queues::new(1, [0; 8]));
+        let calls: Vec<Arc<Mutex<Vec<_>>>> = (0..3).map(|_| Arc::default()).collect();
+        let appenders = calls.iter().map(|calls| Fails(VecDeque::new(), Arc::clone(calls))).collect();
+        let appenders = Arc::new(Mutex::new(appenders));
+        for _ in &calls {
+            let (queues, appenders) = (Arc::clone(&queues), Arc::clone(&appenders));
+            tokio::spawn(Batcher { queues, appenders, follower: Arc::default(), stats: Arc::default() }.run());
+        }
+        for _ in 0..9 {
+            queues.push(0, Command::Write(Vec::new())).unwrap().await.unwrap().unwrap();
+        }
+        let mut used: Vec<_> = calls.iter().map(|calls| calls.lock().len()).collect();
+        used.sort_unstable();
+        assert_eq!(used, [0, 0, 9]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 
 use crate::{
@@ -29,7 +30,7 @@ pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// The batchers of one node.
 pub(crate) struct Doors {
     queues: Arc<Queues>,
-    batchers: parking_lot::Mutex<Vec<JoinHandle<()>>>,
+    batchers: Mutex<Vec<JoinHandle<()>>>,
     follower: Arc<OnceLock<Follower>>,
     stats: Arc<Stats>,
 }
@@ -44,12 +45,15 @@ impl Doors {
         spawn: impl Fn(Task) -> JoinHandle<()>,
     ) -> Self {
         let (queues, follower) = (Arc::new(Queues::new(shards, nonce)), Arc::new(OnceLock::new()));
+        let count = shards.min(BATCHERS);
+        let appenders = Arc::new(Mutex::new((0..count).map(|_| append()).collect()));
         let start = |_| {
-            let (queues, follower, stats) = (Arc::clone(&queues), Arc::clone(&follower), Arc::clone(stats));
-            spawn(Box::pin(Batcher { queues, append: append(), follower, stats }.run()))
+            let (queues, appenders) = (Arc::clone(&queues), Arc::clone(&appenders));
+            let (follower, stats) = (Arc::clone(&follower), Arc::clone(stats));
+            spawn(Box::pin(Batcher { queues, appenders, follower, stats }.run()))
         };
-        let batchers = (0..shards.min(BATCHERS)).map(start).collect();
-        Self { queues, batchers: parking_lot::Mutex::new(batchers), follower, stats: Arc::clone(stats) }
+        let batchers = (0..count).map(start).collect();
+        Self { queues, batchers: Mutex::new(batchers), follower, stats: Arc::clone(stats) }
     }
 
     /// Tells `follower` of every commit from now on.

@@ -1,6 +1,7 @@
-//! `cargo xtask tidy`, `endpoints`, `mutants`, `simulate` and `chaos`.
+//! `cargo xtask tidy`, `endpoints`, `mutants`, `simulate`, `chaos` and `cluster-cost`.
 
 mod chaos;
+mod cost;
 
 use std::{
     ffi::OsString,
@@ -39,10 +40,12 @@ fn run(task: &str) -> Result<String, String> {
             std::fs::write(&path, xtask::table(&tree)?).map_err(|error| format!("{}: {error}", path.display()))?;
             Ok(format!("wrote {}", path.display()))
         }
+        "cluster-cost" => cost::run(&tree.root, std::env::args().skip(2)),
         "mutants" => xtask::mutants::run(&tree, &std::env::args().nth(2).unwrap_or_default()),
         _ => Err(format!(
-            "usage: cargo xtask tidy|endpoints|mutants [PART OF A NAME]|simulate [--seeds N] [--seed S]\nor {}",
-            chaos::USAGE
+            "usage: cargo xtask tidy|endpoints|mutants [PART OF A NAME]|simulate [--seeds N] [--seed S]\nor {}\nor {}",
+            chaos::USAGE,
+            cost::USAGE
         )),
     }
 }

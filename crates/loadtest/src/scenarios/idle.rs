@@ -43,7 +43,7 @@ pub async fn run(world: &mut World) -> anyhow::Result<Report> {
 
     let opened = connections.len() as u64;
     let mut extra = Map::new();
-    if let (Some(before), Some(after), Some(cpu)) = (before, after, metered.server_cpu) {
+    if let (Some(before), Some(after), Some(cpu)) = (before, after, metered.server_cpu()) {
         let bytes = count(after.saturating_sub(before)) / count(opened.max(1));
         extra.insert("bytes_per_connection".into(), json!(round(bytes, 0)));
         extra.insert("resident_before".into(), json!(before));

@@ -65,7 +65,7 @@ fn compare(small: &Tally, large: &Tally) -> Map<String, serde_json::Value> {
     extra.insert("p50_ratio".into(), ratio(p50(large), p50(small)));
     let rate = |tally: &Tally| count(tally.latencies.len()) / tally.metered.seconds;
     extra.insert("time_per_send_ratio".into(), ratio(rate(small), rate(large)));
-    let cpu = |tally: &Tally| tally.metered.server_cpu.map(|cpu| per_operation_us(cpu, tally.latencies.len()));
+    let cpu = |tally: &Tally| tally.metered.server_cpu().map(|cpu| per_operation_us(cpu, tally.latencies.len()));
     if let (Some(small), Some(large)) = (cpu(small), cpu(large)) {
         extra.insert("small_room_server_cpu_us".into(), json!(small));
         extra.insert("server_cpu_ratio".into(), ratio(large, small));

@@ -1,0 +1,243 @@
+//! `cargo xtask cluster-cost`: how much more processor time an operation takes of several nodes than of one.
+//!
+//! Both clusters stand beside each other and are loaded in turn: the speed of a machine changes by more than what is
+//! looked for, so only what was measured within seconds can be compared.
+
+use std::{
+    env, fs,
+    io::{BufRead, BufReader, Lines},
+    path::Path,
+    process::{Child, ChildStdout, Command, Stdio},
+};
+
+use serde_json::Value;
+
+/// How it is called.
+pub(crate) const USAGE: &str =
+    "cargo xtask cluster-cost [--nodes N] [--rounds R] [--seconds S] [--scenario \"SCENARIO OPTIONS\"]…";
+
+/// What is measured unless something else is asked for: the scenarios of docs/performance.md.
+const SCENARIOS: [&str; 4] = ["send", "send --in-flight 256", "deliver --transport ws", "deliver --transport sync"];
+/// What a load test needs: no rate limits, and accounts that are made quickly.
+const SETTINGS: [(&str, &str); 3] = [
+    ("CHATBOOK_RATE_LIMITS__ENABLED", "false"),
+    ("CHATBOOK_PASSWORDS__MEMORY_KIB", "8"),
+    ("CHATBOOK_PASSWORDS__ITERATIONS", "1"),
+];
+
+#[derive(Debug, PartialEq, Eq)]
+struct Options {
+    nodes: u64,
+    rounds: u64,
+    seconds: u64,
+    scenarios: Vec<String>,
+}
+
+/// Measures, and prints a table as it goes.
+pub(crate) fn run(root: &Path, arguments: impl Iterator<Item = String>) -> Result<String, String> {
+    let Options { nodes, rounds, seconds, scenarios } = parse(arguments)?;
+    let build = ["build", "--release", "--locked", "--package", "server", "--package", "loadtest"];
+    let built = Command::new(env!("CARGO")).current_dir(root).args(build).status();
+    if !built.is_ok_and(|status| status.success()) {
+        return Err("the server and the load test could not be built".into());
+    }
+    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), Into::into);
+    let (programs, directory) = (target.join("release"), target.join("cluster-cost"));
+    fs::remove_dir_all(&directory).ok();
+    let (one, several) = (
+        Cluster::start(&programs, &directory.join("one"), 1)?,
+        Cluster::start(&programs, &directory.join("several"), nodes)?,
+    );
+    let load = |cluster: &Cluster, scenario: &str| cluster.load(&programs, scenario, seconds);
+    println!(
+        "{:<32} {:>5} {:>9} {:>8} {:>8} {:>8} {:>8} {:>8} {:>9}  ratios",
+        "µs of processor time", "nodes", "a second", "p99 ms", "nodes", "postgres", "redis", "nginx", "all"
+    );
+    for scenario in &scenarios {
+        // Not counted: memory and caches fill.
+        let (mut alone, mut together) = (Vec::new(), Vec::new());
+        load(&one, scenario)?;
+        load(&several, scenario)?;
+        for round in 0..rounds {
+            if round % 2 == 0 {
+                alone.push(load(&one, scenario)?);
+                together.push(load(&several, scenario)?);
+            } else {
+                together.push(load(&several, scenario)?);
+                alone.push(load(&one, scenario)?);
+            }
+        }
+        let ratios = || together.iter().zip(&alone).map(|(many, one)| many.all() / one.all());
+        let each: Vec<_> = ratios().map(|ratio| format!("{ratio:.2}")).collect();
+        println!("{scenario:<32} {:>5} {}", 1, Figures::middle(&alone));
+        println!(
+            "{scenario:<32} {nodes:>5} {}  {:.2} ({})",
+            Figures::middle(&together),
+            median(ratios()),
+            each.join(" ")
+        );
+    }
+    drop((one, several));
+    fs::remove_dir_all(&directory).ok();
+    Ok(format!("medians of {rounds} runs of {seconds} s each, in turn"))
+}
+
+/// What one run of a scenario came to. Processor time is in µs for each operation.
+struct Figures {
+    per_second: f64,
+    p99_ms: f64,
+    /// Of nodes, PostgreSQL, Redis and nginx.
+    parts: [f64; 4],
+}
+
+impl Figures {
+    fn all(&self) -> f64 {
+        self.parts.iter().sum()
+    }
+
+    /// The medians, as a row.
+    fn middle(runs: &[Self]) -> String {
+        let of = |figure: &dyn Fn(&Self) -> f64| median(runs.iter().map(figure));
+        let parts: Vec<_> = (0..4).map(|part| format!("{:>8.1}", of(&|run| run.parts[part]))).collect();
+        let (rate, p99, all) = (of(&|run| run.per_second), of(&|run| run.p99_ms), of(&Self::all));
+        format!("{rate:>9.0} {p99:>8.1} {} {all:>9.1}", parts.join(" "))
+    }
+}
+
+/// A cluster of `chatbook cluster dev`, ended when this is dropped.
+struct Cluster {
+    child: Child,
+    /// Kept open, for it goes on to print.
+    _output: Lines<BufReader<ChildStdout>>,
+    url: String,
+    /// Name and process.
+    parts: Vec<(String, String)>,
+}
+
+impl Cluster {
+    fn start(programs: &Path, directory: &Path, nodes: u64) -> Result<Self, String> {
+        let failed = |error: std::io::Error| format!("chatbook cluster dev: {error}");
+        let mut command = Command::new(programs.join("chatbook"));
+        command.args(["cluster", "dev", "--listen", "127.0.0.1:0", "--nodes", &nodes.to_string(), "--data"]);
+        // With a directory that stays it waits for the disk.
+        command.arg(directory).envs(SETTINGS).stdout(Stdio::piped());
+        fs::create_dir_all(directory).map_err(failed)?;
+        let mut child = command.spawn().map_err(failed)?;
+        let mut output = BufReader::new(child.stdout.take().ok_or("its output is not to be had")?).lines();
+        let (mut url, mut parts) = (String::new(), Vec::new());
+        for line in &mut output {
+            let line = line.map_err(failed)?;
+            if let Some((_, ready)) = line.split_once("ready: ") {
+                ready.clone_into(&mut url);
+            }
+            if let [name, _, process] = line.split_whitespace().collect::<Vec<_>>()[..]
+                && process.parse::<u32>().is_ok()
+            {
+                parts.push((name.to_owned(), process.to_owned()));
+            }
+            if line.starts_with("Ctrl-C") {
+                return Ok(Self { child, _output: output, url, parts });
+            }
+        }
+        Err(format!("the cluster of {nodes} did not start"))
+    }
+
+    fn load(&self, programs: &Path, scenario: &str, seconds: u64) -> Result<Figures, String> {
+        let processes: Vec<_> = self.parts.iter().map(|(_, process)| process.as_str()).collect();
+        let mut command = Command::new(programs.join("chatbook-loadtest"));
+        command.args(scenario.split_whitespace()).args(["--url", &self.url, "--seconds", &seconds.to_string()]);
+        command.args(["--server-pid", &processes.join(",")]);
+        let output = command.stderr(Stdio::null()).output().map_err(|error| format!("chatbook-loadtest: {error}"))?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        if !output.status.success() {
+            return Err(format!("{scenario} failed:\n{text}"));
+        }
+        self.read(&text).ok_or_else(|| format!("{scenario} printed something unexpected:\n{text}"))
+    }
+
+    fn read(&self, output: &str) -> Option<Figures> {
+        let line: Value = serde_json::from_str(output.lines().find(|line| line.starts_with('{'))?).ok()?;
+        let mut parts = [0.0; 4];
+        for ((name, _), took) in self.parts.iter().zip(line["server_cpu_us_by_process"].as_array()?) {
+            let part = match name.as_str() {
+                "postgres" => 1,
+                "redis" => 2,
+                "nginx" | "haproxy" => 3,
+                _ => 0,
+            };
+            parts[part] += took.as_f64()?;
+        }
+        Some(Figures { per_second: line["per_second"].as_f64()?, p99_ms: line["latency_ms"]["p99"].as_f64()?, parts })
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        // It ends its parts then.
+        Command::new("kill").arg(self.child.id().to_string()).status().ok();
+        self.child.wait().ok();
+    }
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<_> = values.collect();
+    values.sort_unstable_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    match values.len() % 2 {
+        1 => values[middle],
+        _ => values.get(middle).zip(values.get(middle.wrapping_sub(1))).map_or(0.0, |(a, b)| (a + b) / 2.0),
+    }
+}
+
+fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options, String> {
+    let usage = |what: &str| format!("{what}; usage: {USAGE}");
+    let mut options = Options { nodes: 3, rounds: 7, seconds: 5, scenarios: Vec::new() };
+    while let Some(argument) = arguments.next() {
+        let value = arguments.next().ok_or_else(|| usage(&format!("{argument} needs a value")))?;
+        let number = || match value.parse() {
+            Ok(number) if number > 0 => Ok(number),
+            _ => Err(usage(&format!("{argument} is no number of at least 1"))),
+        };
+        match argument.as_str() {
+            "--nodes" => options.nodes = number()?,
+            "--rounds" => options.rounds = number()?,
+            "--seconds" => options.seconds = number()?,
+            "--scenario" => options.scenarios.push(value),
+            _ => return Err(usage(&format!("{argument} is not known"))),
+        }
+    }
+    if options.scenarios.is_empty() {
+        options.scenarios = SCENARIOS.map(ToOwned::to_owned).into();
+    }
+    Ok(options)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(arguments: &[&str]) -> Result<Options, String> {
+        parse(arguments.iter().map(|&argument| argument.to_owned()))
+    }
+
+    #[test]
+    fn options_are_read_and_wrong_ones_are_named() {
+        let some = ["--rounds", "2", "--scenario", "send --rate 9", "--scenario", "deliver"];
+        let scenarios = vec!["send --rate 9".to_owned(), "deliver".to_owned()];
+        assert_eq!(parsed(&some), Ok(Options { nodes: 3, rounds: 2, seconds: 5, scenarios }));
+        assert_eq!(parsed(&[]).map(|options| options.scenarios.len()), Ok(SCENARIOS.len()));
+        for (arguments, expected) in [
+            (&["--rounds"][..], "--rounds needs"),
+            (&["--seconds", "0"], "--seconds is no number"),
+            (&["--fast", "1"], "--fast is not known"),
+        ] {
+            assert!(parsed(arguments).is_err_and(|error| error.starts_with(expected)), "{arguments:?}");
+        }
+    }
+
+    #[test]
+    fn the_middle_of_an_even_number_lies_between_two() {
+        assert_eq!(median([3.0, 1.0, 2.0].into_iter()), 2.0);
+        assert_eq!(median([4.0, 1.0, 2.0, 3.0].into_iter()), 2.5);
+    }
+}
