@@ -25,6 +25,10 @@ const SETTINGS: [(&str, &str); 3] = [
     ("CHATBOOK_PASSWORDS__ITERATIONS", "1"),
 ];
 
+/// What comes first: nodes keep the newest records in memory, and until that is full each one costs new memory.
+const FILLING: &str = "send --in-flight 256 --rooms 100";
+const FILLING_SECONDS: u64 = 15;
+
 #[derive(Debug, PartialEq, Eq)]
 struct Options {
     nodes: u64,
@@ -53,8 +57,11 @@ pub(crate) fn run(root: &Path, arguments: impl Iterator<Item = String>) -> Resul
         "{:<32} {:>5} {:>9} {:>8} {:>8} {:>8} {:>8} {:>8} {:>9}  ratios",
         "µs of processor time", "nodes", "a second", "p99 ms", "nodes", "postgres", "redis", "nginx", "all"
     );
+    for cluster in [&one, &several] {
+        cluster.load(&programs, FILLING, FILLING_SECONDS)?;
+    }
     for scenario in &scenarios {
-        // Not counted: memory and caches fill.
+        // Not counted: caches fill.
         let (mut alone, mut together) = (Vec::new(), Vec::new());
         load(&one, scenario)?;
         load(&several, scenario)?;

@@ -2,6 +2,7 @@
 //!
 //! Without a bus, or while that is away, each node goes on with the log and with what it knows itself.
 
+pub(crate) mod interner;
 pub mod report;
 pub(crate) mod seal;
 pub(crate) mod wire;
@@ -13,7 +14,10 @@ use bytes::Bytes;
 use store::log::Committed;
 use tokio::sync::watch;
 
-use self::wire::{Hint, Message};
+use self::{
+    interner::Interner,
+    wire::{Hint, Message},
+};
 use crate::{
     Chat, presence,
     sync::{follow::Follow, hub::Hub},
@@ -62,9 +66,10 @@ pub(crate) fn start(chat: &Arc<Chat>) {
     let Some(bus) = &chat.bus else { return };
     let (weak, mut messages) = (Arc::downgrade(chat), bus.subscribe());
     tokio::spawn(async move {
+        let mut interner = Interner::default();
         while let Some(bytes) = messages.next().await {
             let Some(chat) = weak.upgrade() else { return };
-            hear(&chat, &bytes);
+            hear(&chat, &bytes, &mut interner);
         }
     });
     let weak = Arc::downgrade(chat);
@@ -89,9 +94,9 @@ pub(crate) fn tell(chat: &Chat, message: &Message<'_>) {
     }
 }
 
-fn hear(chat: &Arc<Chat>, sealed: &[u8]) {
+fn hear(chat: &Arc<Chat>, sealed: &[u8], interner: &mut Interner) {
     match chat.seal.open(sealed).and_then(Message::decode) {
-        Some(Message::Hint(hint)) => take_in(&chat.hub, hint),
+        Some(Message::Hint(hint)) => take_in(&chat.hub, hint, interner),
         Some(Message::Typing { room_id, user_id, for_ms }) => typing::heard(chat, room_id, user_id, for_ms),
         Some(Message::Presence { node_id, entry }) => presence::heard(chat, node_id, entry),
         Some(Message::Taken(taken)) => chat.rate_limits.debit(&taken),
@@ -101,8 +106,8 @@ fn hear(chat: &Arc<Chat>, sealed: &[u8]) {
 }
 
 /// Takes in another node's hint.
-pub(crate) fn take_in(hub: &Hub, hint: Hint<'_>) {
-    let Some((committed, told)) = hint.read() else { return };
+pub(crate) fn take_in(hub: &Hub, hint: Hint<'_>, interner: &mut Interner) {
+    let Some((committed, told)) = hint.read(interner) else { return };
     hub.offer(&committed);
     for (shard, head) in told {
         hub.learn_of(shard, head);

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use store::log::{Change, Committed, Event, Head, Record, Segment, Shard};
 
+use super::interner::Interner;
 use crate::presence;
 
 /// The first byte of every message: what follows is of this version.
@@ -115,15 +116,18 @@ pub(crate) fn hint(committed: &Committed) -> Option<Bytes> {
 
 impl Hint<'_> {
     /// The commits that came along, and the last position of each shard whose commits did not.
-    pub(crate) fn read(self) -> Option<(Committed, Vec<(Shard, Head)>)> {
+    pub(crate) fn read(self, interner: &mut Interner) -> Option<(Committed, Vec<(Shard, Head)>)> {
         let (mut segments, mut told) = (Vec::with_capacity(self.segments.len()), Vec::new());
         for WireSegment { shard, epoch, pos, records } in self.segments {
             if records.is_empty() {
                 told.push((shard, Head { epoch, pos }));
                 continue;
             }
-            let records: Option<Vec<_>> = records.into_iter().map(|record| read_record(shard, record)).collect();
-            segments.push(Segment { shard, epoch, records: records? });
+            let mut read = Vec::with_capacity(records.len());
+            for record in records {
+                read.push(read_record(shard, record, interner)?);
+            }
+            segments.push(Segment { shard, epoch, records: read });
         }
         Some((Committed { segments, heads: self.heads }, told))
     }
@@ -149,26 +153,26 @@ fn write_record(record: &Record) -> Option<WireRecord<'_>> {
     Some(WireRecord { pos: record.pos, events: events.collect(), changes })
 }
 
-fn read_record(shard: Shard, record: WireRecord<'_>) -> Option<Arc<Record>> {
+fn read_record(shard: Shard, record: WireRecord<'_>, interner: &mut Interner) -> Option<Arc<Record>> {
     let WireRecord { pos, events, changes } = record;
     let changes: Vec<Change> = if changes.is_empty() { Vec::new() } else { serde_json::from_str(&changes).ok()? };
-    let read = |event: WireEvent<'_>| {
-        Some(Arc::new(Event {
-            room_id: event.room_id.into(),
+    let mut read = Vec::with_capacity(events.len());
+    for event in events {
+        read.push(Arc::new(Event {
+            room_id: interner.get(event.room_id),
             seq: event.seq,
             pos,
             event_id: event.event_id.into(),
-            kind: event.kind.into(),
+            kind: interner.get(event.kind),
             state_key: event.state_key.map(Into::into),
-            sender: event.sender.into(),
-            txn: event.txn.map(|(device, txn)| (device.into(), txn.into())),
+            sender: interner.get(event.sender),
+            txn: event.txn.map(|(device, txn)| (interner.get(device), txn.into())),
             count: event.count,
             ts: event.ts,
             json: RawValue::from_string(event.json.to_owned()).ok()?.into(),
-        }))
-    };
-    let events: Option<Vec<_>> = events.into_iter().map(read).collect();
-    Some(Arc::new(Record { shard, pos, events: events?, changes }))
+        }));
+    }
+    Some(Arc::new(Record { shard, pos, events: read, changes }))
 }
 
 #[cfg(test)]
@@ -202,7 +206,7 @@ mod tests {
         let sent = committed(r#"{"content":{"topic":"\u00e9 \"tea\""}}"#);
         let bytes = hint(&sent).unwrap();
         let Some(Message::Hint(read)) = Message::decode(&bytes) else { panic!("no hint") };
-        let (read, told) = read.read().unwrap();
+        let (read, told) = read.read(&mut Interner::default()).unwrap();
         assert_eq!(format!("{read:?}"), format!("{sent:?}"));
         assert!(told.is_empty());
     }
@@ -213,7 +217,7 @@ mod tests {
         let bytes = hint(&sent).unwrap();
         assert!(bytes.len() < 200);
         let Some(Message::Hint(read)) = Message::decode(&bytes) else { panic!("no hint") };
-        let (read, told) = read.read().unwrap();
+        let (read, told) = read.read(&mut Interner::default()).unwrap();
         assert_eq!(told, [(2, Head { epoch: 4, pos: 7 })]);
         assert_eq!((read.segments.len(), read.segments[0].shard, read.heads), (1, 0, vec![1, 2, 6]));
     }

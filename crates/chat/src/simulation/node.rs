@@ -19,7 +19,7 @@ use super::{
     world::{NODES, World},
 };
 use crate::{
-    cluster::{self, wire::Message},
+    cluster::{self, interner::Interner, wire::Message},
     erasure::Erased,
     rooms::Rooms,
     sessions,
@@ -111,9 +111,10 @@ impl Node {
         let node = Arc::new(Self { index, db, watch: Watch::new(&hub), hub, freshness, tasks });
         let hub = node.hub.clone();
         node.spawn(async move {
+            let mut interner = Interner::default();
             while let Some(bytes) = inbox.recv().await {
                 if let Some(Message::Hint(hint)) = Message::decode(&bytes) {
-                    cluster::take_in(&hub, hint);
+                    cluster::take_in(&hub, hint, &mut interner);
                 }
             }
         });

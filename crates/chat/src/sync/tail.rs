@@ -9,6 +9,8 @@ use store::log::{Change, Head, Record};
 
 /// Records kept.
 const WINDOW: usize = 16_384;
+/// After so many records, rooms without one in the window are forgotten.
+const SWEEP: i64 = 4_096;
 /// Records that came early and are kept; later ones are read from the log when their turn comes.
 const EARLY: usize = 4_096;
 
@@ -19,7 +21,7 @@ pub(crate) struct Tail {
     /// Everything up to here was taken in.
     cursor: i64,
     window: VecDeque<Arc<Record>>,
-    /// The last change in the window of each room in it.
+    /// The last change of each room in the window, and of some that have left it.
     rooms: HashMap<Arc<str>, i64>,
     /// Records after this position are in the window.
     from: i64,
@@ -93,12 +95,10 @@ impl Tail {
             && let Some(dropped) = self.window.pop_front()
         {
             self.from = dropped.pos;
-            let mut rooms = Vec::new();
-            changed_rooms(&dropped, &mut rooms);
-            for room_id in rooms {
-                if self.rooms.get(&room_id).is_some_and(|last| *last <= dropped.pos) {
-                    self.rooms.remove(&room_id);
-                }
+            // From time to time, and not by the rooms of what is dropped: that has not been looked at for long, and is in
+            // no cache.
+            if self.from % SWEEP == 0 {
+                self.rooms.retain(|_, last| *last > dropped.pos);
             }
         }
     }
@@ -163,6 +163,18 @@ mod tests {
         assert_eq!(take(&mut tail, &[11, 12, 11, 15]), [11, 12, 13, 14, 15]);
         assert!(!tail.has_gap());
         assert_eq!(take(&mut tail, &[15, 10, 1]), [0; 0]);
+    }
+
+    #[test]
+    fn rooms_in_which_nothing_happens_any_more_are_forgotten() {
+        let mut tail = Tail::new(Head { epoch: 1, pos: 0 });
+        for pos in 1..=WINDOW as i64 + 2 * SWEEP {
+            let room: Arc<str> = if pos <= SWEEP { format!("!{pos}").into() } else { "!busy".into() };
+            tail.push(record(pos), std::slice::from_ref(&room));
+        }
+        assert_eq!(tail.rooms.len(), 1);
+        let busy = "!busy".into();
+        assert_eq!(tail.changed_since(tail.from, [&busy].into_iter()).map(|rooms| rooms.len()), Some(1));
     }
 
     #[test]
