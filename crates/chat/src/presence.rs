@@ -12,7 +12,6 @@ use store::{accounts::directory, user_rooms};
 use crate::{
     Chat, Error, Result,
     cluster::{self, wire::Message},
-    rooms::room::membership_of,
     sessions::Session,
     sync::user::HotUser,
 };
@@ -23,6 +22,8 @@ const OFFLINE_AFTER_MS: i64 = 30_000;
 const SNAPSHOT_TTL: Duration = Duration::from_secs(25);
 /// Who was not in a snapshot for so long is gone from that node, milliseconds.
 const AWAY_AFTER_MS: i64 = 30_000;
+/// For so long is remembered who was at another node, for those who come back from elsewhere, milliseconds.
+const GONE_MS: i64 = 10 * 60_000;
 /// Who was active within this time counts as active now, milliseconds.
 const ACTIVE_MS: i64 = 60_000;
 /// A status message's length at most, characters.
@@ -109,8 +110,13 @@ impl Presence {
             .max_by_key(|entry| (entry.state == State::Online, entry.state != State::Offline, entry.active_ts))
     }
 
-    /// Who is here among the people in these rooms.
-    pub(crate) fn visible_to<'a>(&self, chat: &Chat, rooms: impl Iterator<Item = &'a Arc<str>>) -> Vec<Arc<str>> {
+    /// Who is here among the people in these rooms; `gone`: and of whom is known that they were.
+    pub(crate) fn visible_to<'a>(
+        &self,
+        chat: &Chat,
+        rooms: impl Iterator<Item = &'a Arc<str>>,
+        gone: bool,
+    ) -> Vec<Arc<str>> {
         let limit = chat.config.presence.max_room_members;
         let mut seen = std::collections::BTreeSet::new();
         for room_id in rooms {
@@ -118,17 +124,13 @@ impl Presence {
                 seen.extend(chat.hub.audience(room_id).iter().map(|user| user.id.clone()));
             }
             // Of who is at other nodes this one knows no more than that they are members.
-            if let Some(room) = chat.rooms.peek(room_id).filter(|_| !self.away.is_empty()) {
-                let inner = room.inner.read();
-                if inner.joined <= limit {
-                    let joined = inner.members().filter(|(_, event)| membership_of(event) == "join");
-                    let away = joined.filter(|(user_id, _)| self.away.contains_key(*user_id));
-                    seen.extend(away.map(|(user_id, _)| user_id.clone()));
-                }
+            if let Some(room) = chat.rooms.peek(room_id).filter(|_| gone || !self.away.is_empty()) {
+                let members = room.people(limit);
+                seen.extend(members.into_iter().filter(|user| gone || self.away.contains_key(user)));
             }
         }
-        let here = |user: &Arc<str>| self.entry(user).is_some_and(|entry| entry.state != State::Offline);
-        seen.into_iter().filter(here).collect()
+        let told = |user: &Arc<str>| self.entry(user).is_some_and(|entry| gone || entry.state != State::Offline);
+        seen.into_iter().filter(told).collect()
     }
 }
 
@@ -204,9 +206,12 @@ pub(crate) async fn meets(chat: &Chat, user_id: &str, rooms: &[Arc<str>], other:
     if user_id == other.as_ref() {
         return Ok(true);
     }
-    let Some(other) = chat.hub.peek(other) else { return share_a_room(chat, user_id, other).await };
-    let inner = other.inner.lock();
-    Ok(rooms.iter().any(|room| inner.rooms.get(room).is_some_and(|tie| tie.membership == "join")))
+    if let Some(other) = chat.hub.peek(other) {
+        let inner = other.inner.lock();
+        return Ok(rooms.iter().any(|room| inner.rooms.get(room).is_some_and(|tie| tie.membership == "join")));
+    }
+    let is_in = |room_id: &Arc<str>| chat.rooms.peek(room_id).is_some_and(|room| room.is_joined(other));
+    Ok(rooms.iter().any(is_in) || share_a_room(chat, user_id, other).await?)
 }
 
 /// The rooms that the user is in.
@@ -276,7 +281,6 @@ fn change_away(chat: &Arc<Chat>, user_id: &Arc<str>, change: impl FnOnce(&mut Ha
     let seen = |entry: Option<Entry>| entry.map(|entry| (entry.state, entry.status)).unwrap_or_default();
     let before = seen(chat.presence.entry(user_id));
     change(&mut chat.presence.away.entry(user_id.clone()).or_default());
-    chat.presence.away.remove_if(user_id, |_, nodes| nodes.values().all(|entry| entry.state == State::Offline));
     if before == seen(chat.presence.entry(user_id)) {
         return;
     }
@@ -316,13 +320,26 @@ pub(crate) async fn share(chat: &Arc<Chat>) {
             people.into_iter().flatten().for_each(|entry| heard(chat, &node_id, entry));
         }
     }
-    let now = chat.env.now();
-    let old = |entry: &Entry| now - entry.seen_ts > AWAY_AFTER_MS;
-    let gone: Vec<_> =
-        chat.presence.away.iter().filter(|nodes| nodes.values().any(old)).map(|nodes| nodes.key().clone()).collect();
+    forget(chat, chat.env.now());
+}
+
+/// Whoever is at a node that is not heard of any more is gone, and in the end forgotten.
+fn forget(chat: &Arc<Chat>, now: i64) {
+    let away = &chat.presence.away;
+    let lost = |entry: &Entry| entry.state != State::Offline && now - entry.seen_ts > AWAY_AFTER_MS;
+    let gone: Vec<_> = away.iter().filter(|nodes| nodes.values().any(lost)).map(|nodes| nodes.key().clone()).collect();
     for user_id in gone {
-        change_away(chat, &user_id, |nodes| nodes.retain(|_, entry| !old(entry)));
+        change_away(chat, &user_id, |nodes| {
+            for entry in nodes.values_mut().filter(|entry| lost(entry)) {
+                (entry.state, entry.seen_ts) = (State::Offline, now);
+            }
+        });
     }
+    let remembered = if away.len() > MAX_ENTRIES { AWAY_AFTER_MS } else { GONE_MS };
+    away.retain(|_, nodes| {
+        nodes.retain(|_, entry| entry.state != State::Offline || now - entry.seen_ts < remembered);
+        !nodes.is_empty()
+    });
 }
 
 /// Notices who has gone. Called every second or so.

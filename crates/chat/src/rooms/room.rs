@@ -122,6 +122,16 @@ impl Room {
         self.membership(user_id) == Some("join")
     }
 
+    /// The joined members, if there are not more than `limit`.
+    pub(crate) fn people(&self, limit: usize) -> Vec<Arc<str>> {
+        let inner = self.inner.read();
+        if inner.joined > limit {
+            return Vec::new();
+        }
+        let joined = inner.members().filter(|(_, event)| membership_of(event) == "join");
+        joined.map(|(user_id, _)| user_id.clone()).collect()
+    }
+
     pub(crate) fn touch(&self, now: i64) {
         self.used_ts.store(now, Ordering::Relaxed);
     }

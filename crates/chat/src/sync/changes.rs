@@ -229,15 +229,17 @@ async fn presence_events(
     let mut whom: Vec<Arc<str>> = Vec::new();
     match clock {
         Some(_) => {
-            for other in &snapshot.presence {
+            let known = |user: &&Arc<str>| chat.presence.event(user, now).is_some();
+            for other in snapshot.presence.iter().filter(known) {
                 // Who was met when it changed may be a stranger by now.
                 if presence::meets(chat, &user.id, &rooms, other).await? {
                     whom.push(other.clone());
                 }
             }
         }
-        // A client that knows nothing yet is told of everyone who is here.
-        None => whom = chat.presence.visible_to(chat, rooms.iter()),
+        // A client that knows nothing yet is told of everyone who is here; one that comes from another node, also of who
+        // has gone meanwhile.
+        None => whom = chat.presence.visible_to(chat, rooms.iter(), request.since.is_some()),
     }
     let admitted = whom.iter().filter(|user| filter.admits("m.presence", Some(user)));
     Ok(admitted.filter_map(|user| chat.presence.event(user, now)).collect())

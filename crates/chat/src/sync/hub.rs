@@ -288,10 +288,15 @@ impl Hub {
 
     fn apply_to_users(&self, record: &Record, woken: &mut Vec<Arc<HotUser>>) {
         for event in record.events.iter().filter(|event| event.kind.as_ref() == "m.room.member") {
-            let user = event.state_key.as_ref().and_then(|user_id| self.peek(user_id));
-            if let Some(user) = user {
-                self.apply_membership(&user, event, record.shard);
-                woken.push(user);
+            let Some(user_id) = &event.state_key else { continue };
+            match self.peek(user_id) {
+                Some(user) => {
+                    self.apply_membership(&user, event, record.shard);
+                    woken.push(user);
+                }
+                // Somebody at another node, perhaps.
+                None if membership_of(event) == "join" => self.introduce(user_id, &event.room_id),
+                None => {}
             }
         }
         for change in &record.changes {
@@ -320,7 +325,7 @@ impl Hub {
         drop(inner);
         if membership == "join" && !joined_before {
             self.join_audience(user, &event.room_id);
-            self.introduce(user, &event.room_id);
+            self.introduce(&user.id, &event.room_id);
         } else if membership != "join" && joined_before {
             self.leave_audience(user, &event.room_id);
         }
@@ -335,21 +340,18 @@ impl Hub {
 
     /// Whoever joins learns who is here, and the others that somebody came: none of it changes at this moment, but
     /// they were not told before.
-    fn introduce(&self, user: &HotUser, room_id: &Arc<str>) {
+    fn introduce(&self, user_id: &Arc<str>, room_id: &Arc<str>) {
         let audience = self.audience(room_id);
         if audience.len() > self.presence_limit {
             return;
         }
-        for other in &audience {
-            let mut inner = user.inner.lock();
-            let clock = inner.tick();
-            inner.presence.set(&other.id, clock);
-            drop(inner);
-            if other.id != user.id {
-                let mut inner = other.inner.lock();
-                let clock = inner.tick();
-                inner.presence.set(&user.id, clock);
-            }
+        for other in audience.iter().filter(|other| other.id != *user_id) {
+            other.meet([user_id]);
+        }
+        if let Some(user) = self.peek(user_id) {
+            // Of who is at other nodes this one knows no more than that they are members.
+            let members = self.rooms.peek(room_id).map(|room| room.people(self.presence_limit)).unwrap_or_default();
+            user.meet(audience.iter().map(|other| &other.id).chain(&members));
         }
     }
 

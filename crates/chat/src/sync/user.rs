@@ -116,6 +116,15 @@ pub(crate) fn membership(text: &str) -> &'static str {
 }
 
 impl HotUser {
+    /// The user is to be told how present these people are, as far as that is known.
+    pub(crate) fn meet<'a>(&self, people: impl IntoIterator<Item = &'a Arc<str>>) {
+        let mut inner = self.inner.lock();
+        let clock = inner.tick();
+        for person in people {
+            inner.presence.set(person, clock);
+        }
+    }
+
     pub(crate) fn new(id: Arc<str>, generation: u64, rooms: Vec<UserRoomRow>) -> Self {
         let tie = |row: UserRoomRow| {
             (row.room_id, Tie { membership: membership(&row.membership), pos: row.pos, forgotten: row.forgotten })

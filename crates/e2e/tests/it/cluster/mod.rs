@@ -54,7 +54,9 @@ pub(crate) fn texts(sync: &Value, room: &str) -> Vec<String> {
 
 /// Syncs with a wait, from node to node, until `done` says that it has seen enough.
 pub(crate) async fn follow(nodes: &Nodes, user: &User, since: &mut Value, mut done: impl FnMut(&Value) -> bool) {
+    let begun = std::time::Instant::now();
     for n in 0..200 {
+        assert!(begun.elapsed().as_secs() < 60, "it never came");
         let synced = nodes.at(n).sync_with(user, Some(since), "timeout=3000").await;
         *since = synced["next_batch"].clone();
         if done(&synced) {

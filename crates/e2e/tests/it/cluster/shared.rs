@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use e2e::{Server, encode, json};
+use e2e::{Server, User, Value, encode, json};
 
 use super::{Nodes, follow};
 
@@ -15,7 +15,7 @@ async fn who_types_at_one_node_is_seen_at_another() {
     let path = nodes.at(0).room(&room, &format!("typing/{}", encode(&alice.id)));
     nodes.at(0).put(&path, json!({ "typing": true, "timeout": 20_000 })).by(&alice).ok().await;
     let typing =
-        |synced: &e2e::Value| synced["rooms"]["join"][&room]["ephemeral"]["events"][0]["content"]["user_ids"].clone();
+        |synced: &Value| synced["rooms"]["join"][&room]["ephemeral"]["events"][0]["content"]["user_ids"].clone();
     let node = nodes.at(1);
     let synced = node.sync_with(&bob, Some(&since), "timeout=5000").await;
     assert_eq!(typing(&synced), json!([alice.id]), "{synced}");
@@ -33,7 +33,7 @@ async fn who_is_at_one_node_is_seen_online_at_another() {
     let mut since = nodes.at(1).sync(&bob, None).await["next_batch"].clone();
     let mut stream = nodes.at(0).stream(&alice, "set_presence=online").await.expect("open");
     stream.next().await.expect("it sends").expect("the first frame");
-    let online = |synced: &e2e::Value| {
+    let online = |synced: &Value| {
         let events = synced["presence"]["events"].as_array().cloned().unwrap_or_default();
         events.iter().any(|event| event["sender"] == json!(alice.id) && event["content"]["presence"] == "online")
     };
@@ -52,6 +52,49 @@ async fn who_is_at_one_node_is_seen_online_at_another() {
     nodes.at(1).leave(&mallory, &room).await;
     let synced = nodes.at(1).sync(&mallory, None).await;
     assert!(!online(&synced), "{}", synced["presence"]);
+}
+
+/// How present somebody is, as an answer says.
+fn told(synced: &Value, who: &User) -> Option<Value> {
+    let events = synced["presence"]["events"].as_array()?;
+    events.iter().rfind(|event| event["sender"] == who.id).map(|event| event["content"]["presence"].clone())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn people_at_two_nodes_who_meet_learn_that_the_other_is_here() {
+    let nodes = Nodes::start(2).await;
+    let (alice, bob) = (nodes.at(0).register("alice").await, nodes.at(1).register("bob").await);
+    let room = nodes.at(0).public_room(&alice, &[]).await;
+    let mut of_alice = nodes.at(0).sync(&alice, None).await["next_batch"].clone();
+    let mut of_bob = nodes.at(1).sync(&bob, None).await["next_batch"].clone();
+    // Both nodes know it, and nothing of it changes any more.
+    for (node, user) in [(0, &alice), (1, &bob)] {
+        let path = format!("/_matrix/client/v3/presence/{}/status", encode(&user.id));
+        nodes.at(node).put(&path, json!({ "presence": "online" })).by(user).ok().await;
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    nodes.at(1).join(&bob, &room).await;
+    let (here, there) = (Nodes::only(&nodes, 0), Nodes::only(&nodes, 1));
+    follow(&there, &bob, &mut of_bob, |synced| told(synced, &alice) == Some(json!("online"))).await;
+    // By asking for news like this, bob has gone.
+    follow(&here, &alice, &mut of_alice, |synced| told(synced, &bob).is_some()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_comes_back_at_another_node_learns_who_has_gone_meanwhile() {
+    let nodes = Nodes::start(2).await;
+    let (alice, bob) = (nodes.at(0).register("alice").await, nodes.at(1).register("bob").await);
+    nodes.at(0).public_room(&alice, &[&bob]).await;
+    let path = format!("/_matrix/client/v3/presence/{}/status", encode(&alice.id));
+    nodes.at(0).put(&path, json!({ "presence": "online" })).by(&alice).ok().await;
+    let mut synced = nodes.at(1).sync(&bob, None).await;
+    let mut since = synced["next_batch"].clone();
+    if told(&synced, &alice).is_none() {
+        follow(&Nodes::only(&nodes, 1), &bob, &mut since, |synced| told(synced, &alice).is_some()).await;
+    }
+    nodes.at(0).put(&path, json!({ "presence": "offline" })).by(&alice).ok().await;
+    synced = nodes.at(0).sync(&bob, Some(&since)).await;
+    assert_eq!(told(&synced, &alice), Some(json!("offline")), "{synced}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
