@@ -67,7 +67,7 @@ pub struct Chat {
     pub(crate) hub: Arc<sync::hub::Hub>,
     pub(crate) rooms: Arc<rooms::Rooms>,
     pub(crate) typing_rooms: dashmap::DashMap<Arc<str>, ()>,
-    pub(crate) presence: presence::Presence,
+    pub(crate) presence: Arc<presence::Presence>,
     pub(crate) sessions: Arc<sessions::Cache>,
     pub(crate) filters: filters::Cache,
     pub(crate) media: media::Media,
@@ -136,8 +136,9 @@ impl Chat {
         let (rooms, sessions) = (Arc::new(rooms::Rooms::default()), Arc::new(sessions::Cache::default()));
         let erased = erasure::Erased::default();
         erased.read(&db).await?;
-        let limit = config.presence.max_room_members;
-        let hub = Arc::new(sync::hub::Hub::new(&heads, rooms.clone(), sessions.clone(), erased, limit));
+        let presence = Arc::new(presence::Presence::default());
+        let who = (presence.clone(), config.presence.max_room_members);
+        let hub = Arc::new(sync::hub::Hub::new(&heads, rooms.clone(), sessions.clone(), erased, who));
         let seal = cluster::seal::Seal::new(&secret);
         let publish = bus.clone().zip(Some(seal.clone()));
         let publish = publish.map(|(bus, seal)| move |hint: bytes::Bytes| bus.publish(seal.close(&hint)));
@@ -153,7 +154,7 @@ impl Chat {
             hub,
             rooms,
             typing_rooms: dashmap::DashMap::new(),
-            presence: presence::Presence::default(),
+            presence,
             rate_limits: rate_limit::RateLimits::new(&config.rate_limits, &secret, bus.is_some()),
             passwords: passwords::Pool::new(&config.passwords),
             secret,

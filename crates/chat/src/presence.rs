@@ -22,8 +22,8 @@ const OFFLINE_AFTER_MS: i64 = 30_000;
 const SNAPSHOT_TTL: Duration = Duration::from_secs(25);
 /// Who was not in a snapshot for so long is gone from that node, milliseconds.
 const AWAY_AFTER_MS: i64 = 30_000;
-/// For so long is remembered who was at another node, for those who come back from elsewhere, milliseconds.
-const GONE_MS: i64 = 10 * 60_000;
+/// For so long is told who has gone, to those who come back from elsewhere, milliseconds.
+pub(crate) const GONE_MS: i64 = 10 * 60_000;
 /// Who was active within this time counts as active now, milliseconds.
 const ACTIVE_MS: i64 = 60_000;
 /// A status message's length at most, characters.
@@ -52,6 +52,8 @@ struct Entry {
     active_ts: i64,
     /// When the user last asked for news, milliseconds.
     seen_ts: i64,
+    /// Since when the state is so, milliseconds; 0 if it never was another.
+    since_ts: i64,
 }
 
 /// Everyone's presence.
@@ -110,27 +112,66 @@ impl Presence {
             .max_by_key(|entry| (entry.state == State::Online, entry.state != State::Offline, entry.active_ts))
     }
 
-    /// Who is here among the people in these rooms; `gone`: and of whom is known that they were.
+    /// Whether the user is at another node, as far as this one has heard.
+    pub(crate) fn is_away(&self, user_id: &str) -> bool {
+        self.away.get(user_id).is_some_and(|nodes| nodes.values().any(|entry| entry.state != State::Offline))
+    }
+
+    /// Who is here among the people in these rooms; for a client that comes back, also who has gone since a moment
+    /// (milliseconds). Of people who are not in this node's memory, only those are seen with whom a room is that is.
     pub(crate) fn visible_to<'a>(
         &self,
         chat: &Chat,
         rooms: impl Iterator<Item = &'a Arc<str>>,
-        gone: bool,
+        gone_since: Option<i64>,
     ) -> Vec<Arc<str>> {
         let limit = chat.config.presence.max_room_members;
+        let known = |user_id: &str| {
+            self.away.contains_key(user_id) || (gone_since.is_some() && self.here.contains_key(user_id))
+        };
         let mut seen = std::collections::BTreeSet::new();
         for room_id in rooms {
             if chat.hub.audience_size(room_id) <= limit {
                 seen.extend(chat.hub.audience(room_id).iter().map(|user| user.id.clone()));
             }
             // Of who is at other nodes this one knows no more than that they are members.
-            if let Some(room) = chat.rooms.peek(room_id).filter(|_| gone || !self.away.is_empty()) {
-                let members = room.people(limit);
-                seen.extend(members.into_iter().filter(|user| gone || self.away.contains_key(user)));
+            if let Some(room) = chat.rooms.peek(room_id).filter(|_| gone_since.is_some() || !self.away.is_empty()) {
+                seen.extend(room.people(limit, known));
             }
         }
-        let told = |user: &Arc<str>| self.entry(user).is_some_and(|entry| gone || entry.state != State::Offline);
-        seen.into_iter().filter(told).collect()
+        let told = |entry: Entry| {
+            entry.state != State::Offline
+                || (entry.since_ts > 0 && gone_since.is_some_and(|moment| entry.since_ts >= moment))
+        };
+        seen.into_iter().filter(|user_id| self.entry(user_id).is_some_and(told)).collect()
+    }
+
+    /// Whose node is not heard of any more.
+    fn lost(&self, now: i64) -> Vec<Arc<str>> {
+        let lost = self.away.iter().filter(|nodes| nodes.values().any(|entry| entry.is_lost(now)));
+        lost.map(|nodes| nodes.key().clone()).collect()
+    }
+
+    /// Forgets people at other nodes who went long ago.
+    fn forget(&self, now: i64) {
+        let remembered = if self.away.len() > MAX_ENTRIES { 0 } else { GONE_MS };
+        self.away.retain(|_, nodes| {
+            nodes.retain(|_, entry| entry.state != State::Offline || now - entry.since_ts < remembered);
+            !nodes.is_empty()
+        });
+    }
+}
+
+impl Entry {
+    /// Nothing was heard of it for so long that its node must have died.
+    fn is_lost(&self, now: i64) -> bool {
+        self.state != State::Offline && now - self.seen_ts > AWAY_AFTER_MS
+    }
+
+    fn turn(&mut self, state: State, now: i64) {
+        if self.state != state {
+            (self.state, self.since_ts) = (state, now);
+        }
     }
 }
 
@@ -143,7 +184,7 @@ pub(crate) fn seen(chat: &Chat, user: &HotUser, state: State) {
             if entry.state == State::Offline && state == State::Online {
                 entry.active_ts = now;
             }
-            entry.state = state;
+            entry.turn(state, now);
         });
     }
 }
@@ -162,7 +203,7 @@ pub async fn set(chat: &Chat, session: &Session, state: State, status: Option<St
     let user = chat.hot_user(session.user_id.as_str()).await?;
     let now = chat.env.now();
     update(chat, &user, now, |entry| {
-        entry.state = state;
+        entry.turn(state, now);
         entry.status = status.filter(|status| !status.is_empty()).map(Into::into);
         entry.seen_ts = now;
         if state == State::Online {
@@ -269,11 +310,17 @@ fn tell(chat: &Chat, user_id: &Arc<str>, rooms: &[Arc<str>]) {
 
 /// Somebody's presence at another node.
 pub(crate) fn heard(chat: &Arc<Chat>, node_id: &str, entry: Shared) {
+    if !chat.config.presence.enabled {
+        return;
+    }
     let now = chat.env.now();
     let Shared { user_id, state, status, active_ts } = entry;
-    let user_id: Arc<str> = user_id.into();
-    let entry = Entry { state, status: status.map(Into::into), active_ts, seen_ts: now };
-    change_away(chat, &user_id, |nodes| drop(nodes.insert(node_id.into(), entry)));
+    let status = status.map(Into::into);
+    change_away(chat, &user_id.into(), |nodes| {
+        let entry = nodes.entry(node_id.into()).or_default();
+        entry.turn(state, now);
+        *entry = Entry { status, active_ts, seen_ts: now, ..*entry };
+    });
 }
 
 /// Changes what is known of a user at other nodes, and tells those who may see it, if there is something to see.
@@ -320,26 +367,13 @@ pub(crate) async fn share(chat: &Arc<Chat>) {
             people.into_iter().flatten().for_each(|entry| heard(chat, &node_id, entry));
         }
     }
-    forget(chat, chat.env.now());
-}
-
-/// Whoever is at a node that is not heard of any more is gone, and in the end forgotten.
-fn forget(chat: &Arc<Chat>, now: i64) {
-    let away = &chat.presence.away;
-    let lost = |entry: &Entry| entry.state != State::Offline && now - entry.seen_ts > AWAY_AFTER_MS;
-    let gone: Vec<_> = away.iter().filter(|nodes| nodes.values().any(lost)).map(|nodes| nodes.key().clone()).collect();
-    for user_id in gone {
+    let now = chat.env.now();
+    for user_id in chat.presence.lost(now) {
         change_away(chat, &user_id, |nodes| {
-            for entry in nodes.values_mut().filter(|entry| lost(entry)) {
-                (entry.state, entry.seen_ts) = (State::Offline, now);
-            }
+            nodes.values_mut().filter(|entry| entry.is_lost(now)).for_each(|entry| entry.turn(State::Offline, now));
         });
     }
-    let remembered = if away.len() > MAX_ENTRIES { AWAY_AFTER_MS } else { GONE_MS };
-    away.retain(|_, nodes| {
-        nodes.retain(|_, entry| entry.state != State::Offline || now - entry.seen_ts < remembered);
-        !nodes.is_empty()
-    });
+    chat.presence.forget(now);
 }
 
 /// Notices who has gone. Called every second or so.
@@ -353,7 +387,7 @@ pub(crate) fn expire(chat: &Chat, now: i64) {
         chat.presence.here.iter().filter(|entry| gone(entry, entry.key())).map(|entry| entry.key().clone()).collect();
     for user_id in users {
         match chat.hub.peek(&user_id) {
-            Some(user) => update(chat, &user, now, |entry| entry.state = State::Offline),
+            Some(user) => update(chat, &user, now, |entry| entry.turn(State::Offline, now)),
             None => {
                 chat.presence.here.remove(&user_id);
             }
@@ -366,5 +400,38 @@ pub(crate) fn disconnected(chat: &Chat, user: &HotUser) {
     if let Some(mut entry) = chat.presence.here.get_mut(&user.id) {
         // A moment's grace: a page that reloads is not worth two announcements.
         entry.seen_ts = entry.seen_ts.min(chat.env.now() - OFFLINE_AFTER_MS + 5_000);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn heard(presence: &Presence, user_id: &str, state: State, now: i64) {
+        let mut nodes = presence.away.entry(user_id.into()).or_default();
+        let entry = nodes.entry("node".into()).or_default();
+        entry.turn(state, now);
+        entry.seen_ts = now;
+    }
+
+    #[test]
+    fn whose_node_is_silent_is_lost_and_who_went_long_ago_is_forgotten() {
+        let presence = Presence::default();
+        heard(&presence, "@silent", State::Online, 1);
+        heard(&presence, "@here", State::Online, AWAY_AFTER_MS);
+        heard(&presence, "@gone", State::Online, 1);
+        heard(&presence, "@gone", State::Offline, 2);
+        heard(&presence, "@never", State::Offline, 2);
+        let now = AWAY_AFTER_MS + 2;
+        assert_eq!(presence.lost(now).iter().map(AsRef::as_ref).collect::<Vec<&str>>(), ["@silent"]);
+        assert!(presence.is_away("@here") && !presence.is_away("@gone"));
+        let known = |now| {
+            presence.forget(now);
+            let mut known: Vec<_> = presence.away.iter().map(|nodes| nodes.key().to_string()).collect();
+            known.sort_unstable();
+            known
+        };
+        assert_eq!(known(GONE_MS + 1), ["@gone", "@here", "@silent"]);
+        assert_eq!(known(GONE_MS + 2), ["@here", "@silent"]);
     }
 }

@@ -5,7 +5,7 @@
 
 use std::{
     env, fs,
-    io::{BufRead, BufReader, Lines},
+    io::{BufRead, BufReader, ErrorKind, Lines},
     path::Path,
     process::{Child, ChildStdout, Command, Stdio},
 };
@@ -45,9 +45,14 @@ pub(crate) fn run(root: &Path, arguments: impl Iterator<Item = String>) -> Resul
     if !built.is_ok_and(|status| status.success()) {
         return Err("the server and the load test could not be built".into());
     }
-    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), Into::into);
+    let target = root.join(env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()));
     let (programs, directory) = (target.join("release"), target.join("cluster-cost"));
-    fs::remove_dir_all(&directory).ok();
+    match fs::remove_dir_all(&directory) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            return Err(format!("{} is left of another run and cannot be removed: {error}", directory.display()));
+        }
+        _ => {}
+    }
     let (one, several) = (
         Cluster::start(&programs, &directory.join("one"), 1)?,
         Cluster::start(&programs, &directory.join("several"), nodes)?,
@@ -61,8 +66,8 @@ pub(crate) fn run(root: &Path, arguments: impl Iterator<Item = String>) -> Resul
         cluster.load(&programs, FILLING, FILLING_SECONDS)?;
     }
     for scenario in &scenarios {
-        // Not counted: caches fill.
         let (mut alone, mut together) = (Vec::new(), Vec::new());
+        // Not counted: caches fill.
         load(&one, scenario)?;
         load(&several, scenario)?;
         for round in 0..rounds {
@@ -115,7 +120,7 @@ impl Figures {
 struct Cluster {
     child: Child,
     /// Kept open, for it goes on to print.
-    _output: Lines<BufReader<ChildStdout>>,
+    output: Lines<BufReader<ChildStdout>>,
     url: String,
     /// Name and process.
     parts: Vec<(String, String)>,
@@ -124,26 +129,29 @@ struct Cluster {
 impl Cluster {
     fn start(programs: &Path, directory: &Path, nodes: u64) -> Result<Self, String> {
         let failed = |error: std::io::Error| format!("chatbook cluster dev: {error}");
-        let mut command = Command::new(programs.join("chatbook"));
+        let made = fs::create_dir_all(directory);
+        made.map_err(|error| format!("{} cannot be made: {error}", directory.display()))?;
+        // It ends its parts when it is asked to end, and is asked to when this process dies.
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "TERM"]).arg(programs.join("chatbook"));
         command.args(["cluster", "dev", "--listen", "127.0.0.1:0", "--nodes", &nodes.to_string(), "--data"]);
         // With a directory that stays it waits for the disk.
         command.arg(directory).envs(SETTINGS).stdout(Stdio::piped());
-        fs::create_dir_all(directory).map_err(failed)?;
         let mut child = command.spawn().map_err(failed)?;
-        let mut output = BufReader::new(child.stdout.take().ok_or("its output is not to be had")?).lines();
-        let (mut url, mut parts) = (String::new(), Vec::new());
-        for line in &mut output {
+        let output = BufReader::new(child.stdout.take().ok_or("its output is not to be had")?).lines();
+        let mut cluster = Self { child, output, url: String::new(), parts: Vec::new() };
+        while let Some(line) = cluster.output.next() {
             let line = line.map_err(failed)?;
-            if let Some((_, ready)) = line.split_once("ready: ") {
-                ready.clone_into(&mut url);
+            if let Some((_, url)) = line.split_once("ready: ") {
+                url.clone_into(&mut cluster.url);
             }
             if let [name, _, process] = line.split_whitespace().collect::<Vec<_>>()[..]
                 && process.parse::<u32>().is_ok()
             {
-                parts.push((name.to_owned(), process.to_owned()));
+                cluster.parts.push((name.to_owned(), process.to_owned()));
             }
             if line.starts_with("Ctrl-C") {
-                return Ok(Self { child, _output: output, url, parts });
+                return Ok(cluster);
             }
         }
         Err(format!("the cluster of {nodes} did not start"))
@@ -154,10 +162,10 @@ impl Cluster {
         let mut command = Command::new(programs.join("chatbook-loadtest"));
         command.args(scenario.split_whitespace()).args(["--url", &self.url, "--seconds", &seconds.to_string()]);
         command.args(["--server-pid", &processes.join(",")]);
-        let output = command.stderr(Stdio::null()).output().map_err(|error| format!("chatbook-loadtest: {error}"))?;
+        let output = command.output().map_err(|error| format!("chatbook-loadtest: {error}"))?;
         let text = String::from_utf8_lossy(&output.stdout);
         if !output.status.success() {
-            return Err(format!("{scenario} failed:\n{text}"));
+            return Err(format!("{scenario} failed:\n{text}{}", String::from_utf8_lossy(&output.stderr)));
         }
         self.read(&text).ok_or_else(|| format!("{scenario} printed something unexpected:\n{text}"))
     }
@@ -174,7 +182,8 @@ impl Cluster {
             };
             parts[part] += took.as_f64()?;
         }
-        Some(Figures { per_second: line["per_second"].as_f64()?, p99_ms: line["latency_ms"]["p99"].as_f64()?, parts })
+        let p99_ms = line["latency_ms"]["p99"].as_f64().unwrap_or(f64::NAN);
+        Some(Figures { per_second: line["per_second"].as_f64()?, p99_ms, parts })
     }
 }
 
@@ -209,6 +218,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options, String>
             "--nodes" => options.nodes = number()?,
             "--rounds" => options.rounds = number()?,
             "--seconds" => options.seconds = number()?,
+            "--scenario" if value.starts_with("all") => return Err(usage("--scenario takes one scenario at a time")),
             "--scenario" => options.scenarios.push(value),
             _ => return Err(usage(&format!("{argument} is not known"))),
         }
@@ -237,6 +247,7 @@ mod tests {
             (&["--rounds"][..], "--rounds needs"),
             (&["--seconds", "0"], "--seconds is no number"),
             (&["--fast", "1"], "--fast is not known"),
+            (&["--scenario", "all"], "--scenario takes one"),
         ] {
             assert!(parsed(arguments).is_err_and(|error| error.starts_with(expected)), "{arguments:?}");
         }

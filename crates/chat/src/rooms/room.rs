@@ -122,13 +122,14 @@ impl Room {
         self.membership(user_id) == Some("join")
     }
 
-    /// The joined members, if there are not more than `limit`.
-    pub(crate) fn people(&self, limit: usize) -> Vec<Arc<str>> {
+    /// The joined members among the people whom `known` knows, if not more than `limit` people are joined.
+    pub(crate) fn people(&self, limit: usize, known: impl Fn(&str) -> bool) -> Vec<Arc<str>> {
         let inner = self.inner.read();
         if inner.joined > limit {
             return Vec::new();
         }
-        let joined = inner.members().filter(|(_, event)| membership_of(event) == "join");
+        // Members are also all who have left, and to know what they are their events are read.
+        let joined = inner.members().filter(|(user_id, event)| known(user_id) && membership_of(event) == "join");
         joined.map(|(user_id, _)| user_id.clone()).collect()
     }
 

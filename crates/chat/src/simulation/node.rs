@@ -97,7 +97,7 @@ impl Node {
             }
         };
         let (rooms, sessions) = (Arc::new(Rooms::default()), Arc::new(sessions::Cache::default()));
-        let hub = Arc::new(Hub::new(&heads, rooms, sessions, Erased::default(), 0));
+        let hub = Arc::new(Hub::new(&heads, rooms, sessions, Erased::default(), Default::default()));
         let (mut inbox, hints) = world.bus.join(index);
         let bus = world.bus.clone();
         let mut now = db.follow(cluster::follower(hub.clone(), Some(move |hint| bus.publish(index, &hint)))).await;

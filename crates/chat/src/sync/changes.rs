@@ -236,11 +236,24 @@ async fn presence_events(
                     whom.push(other.clone());
                 }
             }
+            // Who joins learns who is there. Of people at other nodes the hub does not know.
+            let came = snapshot.rooms.iter().filter(|(room_id, tie)| {
+                let since = request.since.as_ref().map_or(0, |since| position(&since.shards, chat.room_shard(room_id)));
+                tie.membership == "join" && tie.pos > since
+            });
+            whom.extend(chat.presence.visible_to(chat, came.map(|(room_id, _)| room_id), None));
         }
         // A client that knows nothing yet is told of everyone who is here; one that comes from another node, also of who
-        // has gone meanwhile.
-        None => whom = chat.presence.visible_to(chat, rooms.iter(), request.since.is_some()),
+        // has gone lately.
+        None => {
+            let gone_since = request.since.as_ref().map(|_| now - presence::GONE_MS);
+            whom = chat.presence.visible_to(chat, rooms.iter(), gone_since);
+            // What its user does is no news to it, and must not end its wait.
+            whom.retain(|other| request.since.is_none() || *other != user.id);
+        }
     }
+    whom.sort_unstable();
+    whom.dedup();
     let admitted = whom.iter().filter(|user| filter.admits("m.presence", Some(user)));
     Ok(admitted.filter_map(|user| chat.presence.event(user, now)).collect())
 }

@@ -268,7 +268,7 @@ mod tests {
     fn who_sees_the_cursor_of_a_log_that_began_anew_finds_nobody_of_before() {
         for _ in 0..200 {
             let (rooms, sessions) = (Arc::new(Rooms::default()), Arc::new(sessions::Cache::default()));
-            let hub = Hub::new(&[head(1, 10)], rooms, sessions, Erased::default(), 0);
+            let hub = Hub::new(&[head(1, 10)], rooms, sessions, Erased::default(), Default::default());
             let people = (0..50).map(|n| Arc::new(HotUser::new(format!("@{n}:x").into(), 0, Vec::new())));
             let people: Vec<_> = people.collect();
             people.iter().for_each(|user| drop(hub.users.insert(user.id.clone(), user.clone())));
@@ -285,7 +285,7 @@ mod tests {
     #[test]
     fn an_answer_from_before_the_last_epoch_that_comes_late_is_ignored() {
         let (rooms, sessions) = (Arc::new(Rooms::default()), Arc::new(sessions::Cache::default()));
-        let hub = Hub::new(&[head(1, 10)], rooms, sessions, Erased::default(), 0);
+        let hub = Hub::new(&[head(1, 10)], rooms, sessions, Erased::default(), Default::default());
         hub.learn_heads(&[head(2, 1_000)]);
         hub.learn_heads(&[head(1, 12)]);
         assert_eq!((hub.epoch(0), hub.cursor(0), hub.known(0)), (2, 1_000, 1_000));

@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     erasure,
+    presence::Presence,
     rooms::{
         Rooms,
         room::{Room, membership_of},
@@ -45,6 +46,7 @@ pub struct Hub {
     /// The users in memory who are joined to a room.
     audience: DashMap<Arc<str>, Vec<Arc<HotUser>>>,
     pub(super) loading: Turns,
+    presence: Arc<Presence>,
     /// In rooms with more people than this nobody is told who is here.
     presence_limit: usize,
 }
@@ -70,7 +72,7 @@ impl Hub {
         rooms: Arc<Rooms>,
         sessions: Arc<sessions::Cache>,
         erased: erasure::Erased,
-        presence_limit: usize,
+        (presence, presence_limit): (Arc<Presence>, usize),
     ) -> Self {
         Self {
             tails: heads.iter().map(|head| Mutex::new(Tail::new(*head))).collect(),
@@ -85,6 +87,7 @@ impl Hub {
             users: DashMap::new(),
             audience: DashMap::new(),
             loading: Turns::default(),
+            presence,
             presence_limit,
         }
     }
@@ -294,8 +297,9 @@ impl Hub {
                     self.apply_membership(&user, event, record.shard);
                     woken.push(user);
                 }
-                // Somebody at another node, perhaps.
-                None if membership_of(event) == "join" => self.introduce(user_id, &event.room_id),
+                None if self.presence.is_away(user_id) && membership_of(event) == "join" => {
+                    self.introduce(user_id, &event.room_id);
+                }
                 None => {}
             }
         }
@@ -349,9 +353,7 @@ impl Hub {
             other.meet([user_id]);
         }
         if let Some(user) = self.peek(user_id) {
-            // Of who is at other nodes this one knows no more than that they are members.
-            let members = self.rooms.peek(room_id).map(|room| room.people(self.presence_limit)).unwrap_or_default();
-            user.meet(audience.iter().map(|other| &other.id).chain(&members));
+            user.meet(audience.iter().map(|other| &other.id));
         }
     }
 

@@ -95,8 +95,8 @@ impl Tail {
             && let Some(dropped) = self.window.pop_front()
         {
             self.from = dropped.pos;
-            // From time to time, and not by the rooms of what is dropped: that has not been looked at for long, and is in
-            // no cache.
+            // From time to time, and not by the rooms of what is dropped: it has not been looked at for long, and the
+            // processor would have to wait for it.
             if self.from % SWEEP == 0 {
                 self.rooms.retain(|_, last| *last > dropped.pos);
             }

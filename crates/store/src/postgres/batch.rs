@@ -39,8 +39,8 @@ impl Appender {
 
     async fn connect(&mut self) -> Result<&(Connection, Statement), tokio_postgres::Error> {
         let open = match self.connection.take() {
-            Some(open) => open,
-            None => {
+            Some(open) if !open.0.client.is_closed() => open,
+            _ => {
                 let mut connection = self.pool.connect().await?;
                 connection.client.batch_execute(PLANS).await?;
                 let statement = connection.prepare(SQL).await?;

@@ -247,6 +247,20 @@ pub(crate) async fn a_transaction_id_counts_on_the_next_day_and_is_forgotten_aft
     assert!(matches!(again, Ok(Outcome::Duplicate { event_id }) if event_id == "$c"));
 }
 
+pub(crate) async fn what_is_old_leaves_the_log_and_stays_in_history(store: Store) {
+    let db = store.open().await;
+    create(&db).await;
+    for (id, ts) in [("$a", 10), ("$b", 20), ("$c", 30)] {
+        committed(db.commit(Commit { ts, ..send(id) }).await.unwrap());
+    }
+    assert!(events::expire_log(&db, 0, 25).await.unwrap());
+    assert!(!events::expire_log(&db, 0, 25).await.unwrap());
+    let left = db.records(0, 0, i64::MAX).await.unwrap();
+    assert_eq!(left.iter().map(|record| record.pos).collect::<Vec<_>>(), [4]);
+    assert_eq!(history(&db).await.len(), 4);
+    assert_eq!(committed(db.commit(send("$d")).await.unwrap()).pos, 5);
+}
+
 pub(crate) async fn a_text_with_a_nul_character_is_refused_wherever_it_would_go(store: Store) {
     let db = store.open().await;
     create(&db).await;
@@ -264,6 +278,7 @@ pub(crate) async fn a_text_with_a_nul_character_is_refused_wherever_it_would_go(
 }
 
 suite! {
+    what_is_old_leaves_the_log_and_stays_in_history,
     a_text_with_a_nul_character_is_refused_wherever_it_would_go,
     positions_and_numbers_are_dense_under_concurrent_commits,
     a_transaction_id_yields_one_event_also_within_a_batch_and_after_a_restart,

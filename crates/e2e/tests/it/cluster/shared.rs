@@ -66,25 +66,27 @@ async fn people_at_two_nodes_who_meet_learn_that_the_other_is_here() {
     let (alice, bob) = (nodes.at(0).register("alice").await, nodes.at(1).register("bob").await);
     let room = nodes.at(0).public_room(&alice, &[]).await;
     let mut of_alice = nodes.at(0).sync(&alice, None).await["next_batch"].clone();
-    let mut of_bob = nodes.at(1).sync(&bob, None).await["next_batch"].clone();
     // Both nodes know it, and nothing of it changes any more.
     for (node, user) in [(0, &alice), (1, &bob)] {
         let path = format!("/_matrix/client/v3/presence/{}/status", encode(&user.id));
         nodes.at(node).put(&path, json!({ "presence": "online" })).by(user).ok().await;
     }
     tokio::time::sleep(Duration::from_millis(500)).await;
-    nodes.at(1).join(&bob, &room).await;
-    let (here, there) = (Nodes::only(&nodes, 0), Nodes::only(&nodes, 1));
-    follow(&there, &bob, &mut of_bob, |synced| told(synced, &alice) == Some(json!("online"))).await;
-    // By asking for news like this, bob has gone.
-    follow(&here, &alice, &mut of_alice, |synced| told(synced, &bob).is_some()).await;
+    let mut stream = nodes.at(1).stream(&bob, "set_presence=online").await.expect("open");
+    stream.next().await.expect("it sends").expect("the first frame");
+    // Whichever node it is that lets them in.
+    nodes.at(0).join(&bob, &room).await;
+    while told(&stream.next().await.expect("it goes on").expect("open"), &alice) != Some(json!("online")) {}
+    follow(&Nodes::only(&nodes, 0), &alice, &mut of_alice, |synced| told(synced, &bob) == Some(json!("online"))).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_comes_back_at_another_node_learns_who_has_gone_meanwhile() {
-    let nodes = Nodes::start(2).await;
+    let nodes = Nodes::start(3).await;
     let (alice, bob) = (nodes.at(0).register("alice").await, nodes.at(1).register("bob").await);
-    nodes.at(0).public_room(&alice, &[&bob]).await;
+    let room = nodes.at(0).public_room(&alice, &[&bob]).await;
+    // The third node has the room in its memory.
+    nodes.at(2).history(&bob, &room).await;
     let path = format!("/_matrix/client/v3/presence/{}/status", encode(&alice.id));
     nodes.at(0).put(&path, json!({ "presence": "online" })).by(&alice).ok().await;
     let mut synced = nodes.at(1).sync(&bob, None).await;
@@ -93,8 +95,17 @@ async fn who_comes_back_at_another_node_learns_who_has_gone_meanwhile() {
         follow(&Nodes::only(&nodes, 1), &bob, &mut since, |synced| told(synced, &alice).is_some()).await;
     }
     nodes.at(0).put(&path, json!({ "presence": "offline" })).by(&alice).ok().await;
-    synced = nodes.at(0).sync(&bob, Some(&since)).await;
+    follow(&Nodes::only(&nodes, 1), &bob, &mut since, |synced| told(synced, &alice) == Some(json!("offline"))).await;
+    // The token is another node's, so it is said again, and once: after that a wait is a wait.
+    synced = nodes.at(2).sync(&bob, Some(&since)).await;
     assert_eq!(told(&synced, &alice), Some(json!("offline")), "{synced}");
+    let begun = std::time::Instant::now();
+    let quiet = nodes.at(2).sync_with(&bob, Some(&synced["next_batch"]), "timeout=700").await;
+    assert!(told(&quiet, &alice).is_none() && begun.elapsed().as_millis() >= 700, "{quiet}");
+    // Who has left is told of nobody.
+    nodes.at(1).leave(&bob, &room).await;
+    let synced = nodes.at(0).sync(&bob, Some(&since)).await;
+    assert_eq!(told(&synced, &alice), None, "{synced}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
