@@ -72,7 +72,7 @@ pub struct Chat {
     pub(crate) filters: filters::Cache,
     pub(crate) media: media::Media,
     pub(crate) freshness: sync::follow::Freshness,
-    /// Users whose account data is being changed anew, after another change has overtaken the first attempt.
+    /// Users whose account data or profile is being changed anew, after another change has overtaken the first attempt.
     pub(crate) changing: turns::Turns,
     /// Rate limits.
     pub rate_limits: rate_limit::RateLimits,

@@ -66,6 +66,7 @@ pub async fn set_field(
         ("m.tz", Some(value)) if !value.is_string() => return Err(bad_json("A time zone is a string.")),
         (_, value) => value,
     };
+    let mut turn = None;
     for _ in 0..ATTEMPTS {
         let before = load(chat, &user_id).await?;
         let after = changed(&before, key, value.clone())?;
@@ -81,6 +82,10 @@ pub async fn set_field(
             )
             .await
         {
+            // Who was overtaken once queues with the others, so that many changes at once all come through.
+            Err(store::Error::Expectation(_)) if turn.is_none() => {
+                turn = Some(chat.changing.take(&user_id.as_str().into()).await);
+            }
             Err(store::Error::Expectation(_)) => {}
             result => {
                 result?;
