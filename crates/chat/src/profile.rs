@@ -89,6 +89,7 @@ pub async fn set_field(
             Err(store::Error::Expectation(_)) => {}
             result => {
                 result?;
+                drop(turn);
                 let shown = before.displayname != after.displayname || before.avatar_url != after.avatar_url;
                 return if shown { show(chat, user_id).await } else { Ok(()) };
             }

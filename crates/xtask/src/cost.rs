@@ -128,7 +128,7 @@ struct Cluster {
 
 impl Cluster {
     fn start(programs: &Path, directory: &Path, nodes: u64) -> Result<Self, String> {
-        let failed = |error: std::io::Error| format!("chatbook cluster dev: {error}");
+        let failed = |error: std::io::Error| format!("setpriv (of util-linux) with chatbook cluster dev: {error}");
         let made = fs::create_dir_all(directory);
         made.map_err(|error| format!("{} cannot be made: {error}", directory.display()))?;
         // It ends its parts when it is asked to end, and is asked to when this process dies.

@@ -236,7 +236,8 @@ async fn presence_events(
                     whom.push(other.clone());
                 }
             }
-            // Who joins learns who is there. Of people at other nodes the hub does not know.
+            // Who joins learns who is there. The hub has marked those whom it knows, the user among them, which leads here;
+            // of people at other nodes it does not know.
             let came = snapshot.rooms.iter().filter(|(room_id, tie)| {
                 let since = request.since.as_ref().map_or(0, |since| position(&since.shards, chat.room_shard(room_id)));
                 tie.membership == "join" && tie.pos > since
