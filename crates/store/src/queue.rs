@@ -29,7 +29,7 @@ use crate::{
 
 /// Commands that may wait; one more is refused with [`Error::Overloaded`].
 const LIMIT: usize = 16 * 1024;
-/// So many commands are worth a call beside one that is under way: its own cost is a small part of theirs.
+/// So many commands are worth a call beside each one that is under way: its own cost is a small part of theirs.
 const WORTH: usize = 32;
 /// Where so many were in a batch or could have been in the next, as many may be about to come again, and are to share a call.
 const COMPANY: usize = 2;
@@ -74,6 +74,8 @@ struct Inner {
     pushed: Instant,
     /// How long commands wait for company.
     patience: Duration,
+    /// How many other nodes share the database.
+    others: usize,
     batches: u64,
     closed: bool,
 }
@@ -199,6 +201,7 @@ impl Queues {
             last: Ended { at: now, company: 0 },
             pushed: now,
             patience: GATHER,
+            others: 0,
             batches: 0,
             closed: false,
         };
@@ -207,7 +210,9 @@ impl Queues {
 
     /// So many nodes share the database, this one included.
     pub(crate) fn set_nodes(&self, nodes: u32) {
-        self.inner.lock().patience = GATHER * nodes.clamp(1, MOST_NODES);
+        let nodes = nodes.clamp(1, MOST_NODES);
+        let mut inner = self.inner.lock();
+        (inner.patience, inner.others) = (GATHER * nodes, nodes as usize - 1);
     }
 
     /// Puts a command at the end of its shard's queue.
@@ -241,7 +246,7 @@ impl Queues {
             }
         }
         // Those before it have woken somebody already.
-        if [1, inner.last.company, WORTH].contains(&inner.ready_commands) {
+        if [1, inner.last.company, inner.worth()].contains(&inner.ready_commands) {
             self.work.notify_one();
         }
         Ok(answer)
@@ -301,9 +306,15 @@ impl Queues {
 }
 
 impl Inner {
+    /// How many commands are worth another call: the more calls the database has already, of other nodes too, which have
+    /// about one each, the less one more is of use.
+    fn worth(&self) -> usize {
+        WORTH * (self.under_way.len().max(1) + self.others)
+    }
+
     fn is_worth_a_call(&self) -> bool {
         let is_due = || self.is_alone() && self.gathers().is_none();
-        self.ready_commands >= WORTH || (self.ready_commands > 0 && is_due())
+        self.ready_commands >= self.worth() || (self.ready_commands > 0 && is_due())
     }
 
     /// Whether no batch is under way for which others wait.
@@ -336,7 +347,8 @@ impl Inner {
     /// the first did.
     fn take(&mut self) -> (Vec<Job>, Vec<Shard>) {
         let (mut jobs, mut shards, mut bytes) = (Vec::<Job>::new(), Vec::new(), 0);
-        while jobs.len() < WORTH
+        let worth = self.worth();
+        while jobs.len() < worth
             && let Some(shard) = self.ready.pop_front()
         {
             let queue = &mut self.shards[shard as usize];

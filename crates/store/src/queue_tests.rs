@@ -44,6 +44,29 @@ async fn a_batch_takes_shard_after_shard_until_it_is_worth_a_call() {
     assert_eq!(next(&queues).unwrap().0, [0; 40]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_more_calls_the_database_has_the_more_it_takes_for_another() {
+    for (nodes, worth) in [(1, [1, 1, 2, 3]), (3, [3, 3, 4, 5]), (50, [4, 4, 5, 6])] {
+        let queues = queues(5);
+        queues.set_nodes(nodes);
+        let mut under_way = Vec::new();
+        for (shard, worth) in worth.into_iter().enumerate() {
+            let shard = shard as Shard;
+            // Whoever is alone waits for nobody.
+            let least = if under_way.is_empty() { 1 } else { worth * WORTH };
+            let _answers = push(&queues, shard, least - 1);
+            assert!(next(&queues).is_none(), "{nodes} nodes, {} calls", under_way.len());
+            let _answer = push(&queues, shard, 1);
+            let (_, batch) = next(&queues).unwrap();
+            assert_eq!(batch.jobs.len(), least);
+            under_way.push(batch);
+        }
+        under_way.remove(1);
+        let _enough = [push(&queues, 1, worth[3] * WORTH - 1), push(&queues, 4, 7)];
+        assert_eq!(next(&queues).unwrap().1.jobs.len(), worth[3] * WORTH + 6, "shard after shard up to the same number");
+    }
+}
+
 /// How many milliseconds the next batch takes to leave, and with how many commands.
 async fn leaves(queues: &Queues) -> (u128, usize) {
     let begun = Instant::now();
