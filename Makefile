@@ -5,7 +5,10 @@
 SHELL := /bin/bash
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 NODE_MODULES := web/node_modules/.package-lock.json
+# What the web client is built from; the folders too, so that a file that is gone is noticed.
+WEB_SOURCES := $(wildcard web/*.json web/*.ts web/*.html) $(shell find web/src web/public)
 
+.DELETE_ON_ERROR:
 .PHONY: run cluster test web check-rust check-web check-browser deny
 
 run: web
@@ -17,7 +20,10 @@ cluster: web
 test: web check-rust check-web check-browser
 	@echo "Everything passed."
 
-web: $(NODE_MODULES)
+web: web/dist/index.html
+
+# Only when something changed: the server embeds it, and would be built again.
+web/dist/index.html: $(NODE_MODULES) $(WEB_SOURCES)
 	cd web && npm run build
 
 $(NODE_MODULES): web/package-lock.json
