@@ -43,6 +43,10 @@ async fn the_other_scenarios_pass_without_errors() {
     assert_eq!(report["operations"], 20);
     let report = passes(&server, "send --users 4 --rooms 2 --in-flight 3 --rate 40").await;
     assert_eq!(report["operations"], 40, "each message has its moment in the second, and none has another");
+    assert_eq!(report["not_sent"], 0, "{report}");
+    let report = passes(&server, "send --users 4 --rooms 2 --in-flight 1 --rate 100000").await;
+    let (sent, not_sent) = (report["operations"].as_u64().unwrap(), report["not_sent"].as_u64().unwrap());
+    assert!(sent + not_sent == 100_000 && sent > 0, "what the server had no time for is told too: {report}");
     let report = passes(&server, "send --users 4 --rooms 2 --in-flight 16 --rate 8").await;
     let seconds = report["seconds"].as_f64().unwrap();
     assert!(

@@ -32,6 +32,8 @@ pub struct Tally {
     pub latencies: Histogram<u64>,
     pub errors: Errors,
     pub metered: Metered,
+    /// With a rate: how many messages had their moment, and were not sent, since those before them took too long.
+    pub not_sent: Option<u64>,
 }
 
 impl Tally {
@@ -44,6 +46,7 @@ impl Tally {
     }
 
     pub fn report(self, scenario: &str, parameters: Value) -> Report {
+        let not_sent = self.not_sent.map(|count| ("not_sent".to_owned(), count.into()));
         Report {
             scenario: scenario.to_owned(),
             parameters,
@@ -52,7 +55,7 @@ impl Tally {
             metered: self.metered,
             latencies: self.latencies,
             errors: self.errors,
-            extra: serde_json::Map::new(),
+            extra: not_sent.into_iter().collect(),
             violations: Vec::new(),
         }
     }
@@ -98,13 +101,25 @@ pub async fn send(world: &mut World, routes: &[Route], load: Load) -> anyhow::Re
     let metered = meter.stop()?;
     let mut latencies = histogram();
     let mut errors = Errors::default();
-    for (slot_latencies, slot_errors) in done {
-        for us in slot_latencies {
+    let mut not_sent = load.rate.map(|_| 0);
+    for slot in done {
+        for us in slot.latencies {
             latencies.record(us)?;
         }
-        errors.merge(slot_errors);
+        errors.merge(slot.errors);
+        not_sent = not_sent.map(|all| all + slot.not_sent);
     }
-    Ok(Tally { latencies, errors, metered })
+    Ok(Tally { latencies, errors, metered, not_sent })
+}
+
+/// What a slot measured.
+#[derive(Default)]
+struct Slot {
+    /// Of what was sent after the warm-up, µs.
+    latencies: Vec<u64>,
+    /// Every error.
+    errors: Errors,
+    not_sent: u64,
 }
 
 #[derive(Clone)]
@@ -121,15 +136,14 @@ struct Shared {
     in_flight: usize,
 }
 
-/// Returns the latencies in µs of what was sent after the warm-up, and every error.
-async fn run_slot(mut http: Http, shared: Shared, slot: usize) -> (Vec<u64>, Errors) {
-    let mut latencies = Vec::new();
-    let mut errors = Errors::default();
+async fn run_slot(mut http: Http, shared: Shared, slot: usize) -> Slot {
+    let mut done = Slot::default();
     // The slots together go through all routes in turn.
     for turn in (slot..).step_by(shared.in_flight) {
         let sent_us = shared.moment(turn);
         // A server that cannot keep up is not asked for longer.
         if sent_us.max(shared.clock.now_us()) >= shared.until_us {
+            done.not_sent = shared.due_from(turn);
             break;
         }
         let measured = sent_us >= shared.from_us;
@@ -145,16 +159,16 @@ async fn run_slot(mut http: Http, shared: Shared, slot: usize) -> (Vec<u64>, Err
         let content = shared.markers.content(marker, shared.content_bytes);
         let transaction = shared.markers.transaction(sequence);
         match matrix::send(&mut http, user, room, &transaction, content).await {
-            Ok(()) if measured => latencies.push(shared.clock.now_us() - sent_us),
+            Ok(()) if measured => done.latencies.push(shared.clock.now_us() - sent_us),
             Ok(()) => {}
             Err(failure) => {
-                errors.count(failure);
+                done.errors.count(failure);
                 // A server that refuses at once must not make the loop spin.
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         }
     }
-    (latencies, errors)
+    done
 }
 
 impl Shared {
@@ -164,6 +178,13 @@ impl Shared {
             Some(rate) => self.start_us + turn as u64 * 1_000_000 / rate.max(1),
             None => self.clock.now_us(),
         }
+    }
+
+    /// How many of message `turn` and those that its slot would send after it should have left by now.
+    fn due_from(&self, turn: usize) -> u64 {
+        let moments = (turn..).step_by(self.in_flight).map(|turn| self.moment(turn));
+        let due = moments.take_while(|moment| *moment < self.until_us).filter(|moment| *moment >= self.from_us);
+        due.take_while(|_| take_one(&self.left)).count() as u64
     }
 }
 

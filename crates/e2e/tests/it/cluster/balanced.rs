@@ -148,6 +148,39 @@ async fn haproxy_passes_over_a_frozen_node_after_two_seconds() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nginx_asks_another_node_when_one_is_silent_but_lets_long_polls_wait() {
+    let nodes = Processes::start(2, None).await;
+    let nginx = Nginx::start(&nodes.addresses()).await.expect("nginx starts");
+    // The same, in less time.
+    let site = nginx.directory().join("chatbook.conf");
+    let text = std::fs::read_to_string(&site).expect("its configuration");
+    let (before, after) = ("proxy_read_timeout 35s;", "proxy_read_timeout 2s;");
+    assert_eq!(text.matches(before).count(), 1);
+    std::fs::write(&site, text.replace(before, after)).expect("it can be written");
+    nginx.stop().await;
+    nginx.start_again().await.expect("it starts");
+    let balanced = Client::new(nginx.addr());
+    let alice = balanced.register("alice").await;
+    let room = balanced.public_room(&alice, &[]).await;
+    let since = balanced.sync(&alice, None).await["next_batch"].clone();
+    let begun = Instant::now();
+    let path = format!("/_matrix/client/v3/sync?timeout=4000&since={}", since.as_str().expect("a token"));
+    balanced.get(&path).by(&alice).ok().await;
+    assert!(begun.elapsed() >= Duration::from_secs(4), "{:?}", begun.elapsed());
+    nodes.at(0).signal("STOP").await;
+    let sends = (0..6).map(async |n| {
+        let path = balanced.room(&room, &format!("send/m.room.message/{n}"));
+        let begun = Instant::now();
+        balanced.put(&path, json!({ "msgtype": "m.text", "body": "tea" })).by(&alice).ok().await;
+        begun.elapsed()
+    });
+    let times = futures_util::future::join_all(sends).await;
+    nodes.at(0).signal("CONT").await;
+    assert!(times.iter().any(|time| *time >= Duration::from_secs(2)), "none was at the frozen node: {times:?}");
+    assert!(times.iter().all(|time| *time < Duration::from_secs(10)), "{times:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_is_told_to_stop_says_so_and_lets_its_streams_go_one_after_the_other() {
     let mut nodes = Processes::start(2, Some(e2e::redis().await)).await;
     let alice = nodes.at(0).register("alice").await;
