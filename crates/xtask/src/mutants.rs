@@ -2,6 +2,7 @@
 //! that no test misses is not guarded itself.
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -117,14 +118,17 @@ pub(crate) fn check(tree: &Tree, complaints: &mut Vec<String>) {
 /// Runs all of them, or those whose guard contains `only`: a line for each, in the end whether all were caught.
 ///
 /// # Errors
-/// If one was not, or the copy cannot be made.
+/// If one was not, if a test fails with all guards in place, or if the copy cannot be made.
 pub fn run(tree: &Tree, only: &str) -> Result<String, String> {
     let copy = tree.root.join("target/mutants");
     let failed = |error: std::io::Error| format!("{}: {error}", copy.display());
     copy_repository(&tree.root, &copy.join("tree")).map_err(failed)?;
+    let mutants: Vec<_> = MUTANTS.iter().filter(|mutant| mutant.guard.contains(only)).collect();
+    let asked = all_pass(mutants.iter().flat_map(|mutant| mutant.tests).copied(), |test| ask(&copy, test))?;
+    println!("With nothing taken away, all pass ({asked} runs of cargo test).\n");
     println!("| taken away | caught by |\n|---|---|");
     let mut survivors = 0;
-    for mutant in MUTANTS.iter().filter(|mutant| mutant.guard.contains(only)) {
+    for mutant in mutants {
         let path = copy.join("tree").join(mutant.file);
         let text = fs::read_to_string(&path).map_err(failed)?;
         fs::write(&path, text.replacen(mutant.from, mutant.to, 1)).map_err(failed)?;
@@ -139,6 +143,21 @@ pub fn run(tree: &Tree, only: &str) -> Result<String, String> {
         }
     }
     if survivors == 0 { Ok("every mutant was caught".into()) } else { Err(format!("{survivors} were not caught")) }
+}
+
+/// Asks each of the tests once, and says how many that were. One that fails anyway would catch whatever is taken away.
+fn all_pass<'a>(
+    tests: impl Iterator<Item = &'a str>,
+    mut ask: impl FnMut(&str) -> Result<Option<String>, String>,
+) -> Result<usize, String> {
+    let tests: BTreeSet<_> = tests.collect();
+    for test in &tests {
+        let failed = ask(test).map_err(|error| format!("with nothing taken away: {error}"))?;
+        if let Some(name) = failed {
+            return Err(format!("{name} fails with nothing taken away (cargo test {test})"));
+        }
+    }
+    Ok(tests.len())
 }
 
 /// Copies what git knows, files that are not committed included; what is the same already keeps its time.
@@ -179,5 +198,31 @@ fn ask(copy: &Path, test: &str) -> Result<Option<String>, String> {
         (true, _) => Ok(None),
         (false, Some(name)) => Ok(Some(name)),
         (false, None) => Err(format!("cargo test {test} did not run:\n{}", String::from_utf8_lossy(&output.stderr))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_of_the_tests_is_asked_once_before_anything_is_taken_away() {
+        let mut asked = Vec::new();
+        let passed = all_pass(["-p b", "-p a", "-p b"].into_iter(), |test| {
+            asked.push(test.to_owned());
+            Ok(None)
+        });
+        assert_eq!((passed, asked), (Ok(2), vec!["-p a".to_owned(), "-p b".to_owned()]));
+    }
+
+    #[test]
+    fn a_test_that_fails_anyway_is_named_and_ends_it() {
+        let fails = |test: &str| match test {
+            "-p b" => Ok(Some("rooms::the_test".to_owned())),
+            "-p c" => Err("it was still asked".to_owned()),
+            _ => Ok(None),
+        };
+        let ended = all_pass(["-p a", "-p b", "-p c"].into_iter(), fails);
+        assert_eq!(ended, Err("rooms::the_test fails with nothing taken away (cargo test -p b)".to_owned()));
     }
 }

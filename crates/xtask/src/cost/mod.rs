@@ -1,7 +1,11 @@
-//! `cargo xtask cluster-cost`: how much more processor time an operation takes of several nodes than of one.
+//! `cargo xtask cluster-cost`: how much more processor time an operation takes of several nodes than of one, and
+//! what the nodes cost while nothing happens.
 //!
 //! Both clusters stand beside each other and are loaded in turn: the speed of a machine changes by more than what is
 //! looked for, so only what was measured within seconds can be compared.
+
+mod idle;
+mod proc;
 
 use std::{
     env, fs,
@@ -28,6 +32,9 @@ const SETTINGS: [(&str, &str); 3] = [
 /// What comes first: nodes keep the newest records in memory, and until that is full each one costs new memory.
 const FILLING: &str = "send --in-flight 256 --rooms 100";
 const FILLING_SECONDS: u64 = 15;
+
+/// What is counted apart. All nodes together are one of them.
+const PARTS: [&str; 4] = ["nodes", "postgres", "redis", "nginx"];
 
 #[derive(Debug, PartialEq, Eq)]
 struct Options {
@@ -57,10 +64,20 @@ pub(crate) fn run(root: &Path, arguments: impl Iterator<Item = String>) -> Resul
         Cluster::start(&programs, &directory.join("one"), 1)?,
         Cluster::start(&programs, &directory.join("several"), nodes)?,
     );
+    // First, for what nodes keep of a load stays in their memory. A system that shows too little can still be loaded.
+    match idle::measure(&one.parts, &several.parts) {
+        Ok(measured) => println!("{}\n", idle::lines(&measured)),
+        Err(error) => println!("idle: not measured: {error}\n"),
+    }
     let load = |cluster: &Cluster, scenario: &str| cluster.load(&programs, scenario, seconds);
     println!(
-        "{:<32} {:>5} {:>9} {:>8} {:>8} {:>8} {:>8} {:>8} {:>9}  ratios",
-        "µs of processor time", "nodes", "a second", "p99 ms", "nodes", "postgres", "redis", "nginx", "all"
+        "{:<32} {:>5} {:>9} {:>8} {} {:>9}  ratios",
+        "µs of processor time",
+        "nodes",
+        "a second",
+        "p99 ms",
+        PARTS.map(|part| format!("{part:>8}")).join(" "),
+        "all"
     );
     for cluster in [&one, &several] {
         cluster.load(&programs, FILLING, FILLING_SECONDS)?;
@@ -98,8 +115,8 @@ pub(crate) fn run(root: &Path, arguments: impl Iterator<Item = String>) -> Resul
 struct Figures {
     per_second: f64,
     p99_ms: f64,
-    /// Of nodes, PostgreSQL, Redis and nginx.
-    parts: [f64; 4],
+    /// Of each of [`PARTS`].
+    parts: [f64; PARTS.len()],
 }
 
 impl Figures {
@@ -110,7 +127,7 @@ impl Figures {
     /// The medians, as a row.
     fn middle(runs: &[Self]) -> String {
         let of = |figure: &dyn Fn(&Self) -> f64| median(runs.iter().map(figure));
-        let parts: Vec<_> = (0..4).map(|part| format!("{:>8.1}", of(&|run| run.parts[part]))).collect();
+        let parts: Vec<_> = (0..PARTS.len()).map(|part| format!("{:>8.1}", of(&|run| run.parts[part]))).collect();
         let (rate, p99, all) = (of(&|run| run.per_second), of(&|run| run.p99_ms), of(&Self::all));
         format!("{rate:>9.0} {p99:>8.1} {} {all:>9.1}", parts.join(" "))
     }
@@ -123,7 +140,7 @@ struct Cluster {
     output: Lines<BufReader<ChildStdout>>,
     url: String,
     /// Name and process.
-    parts: Vec<(String, String)>,
+    parts: Vec<(String, u32)>,
 }
 
 impl Cluster {
@@ -146,9 +163,9 @@ impl Cluster {
                 url.clone_into(&mut cluster.url);
             }
             if let [name, _, process] = line.split_whitespace().collect::<Vec<_>>()[..]
-                && process.parse::<u32>().is_ok()
+                && let Ok(process) = process.parse()
             {
-                cluster.parts.push((name.to_owned(), process.to_owned()));
+                cluster.parts.push((name.to_owned(), process));
             }
             if line.starts_with("Ctrl-C") {
                 return Ok(cluster);
@@ -158,7 +175,7 @@ impl Cluster {
     }
 
     fn load(&self, programs: &Path, scenario: &str, seconds: u64) -> Result<Figures, String> {
-        let processes: Vec<_> = self.parts.iter().map(|(_, process)| process.as_str()).collect();
+        let processes: Vec<_> = self.parts.iter().map(|(_, process)| process.to_string()).collect();
         let mut command = Command::new(programs.join("chatbook-loadtest"));
         command.args(scenario.split_whitespace()).args(["--url", &self.url, "--seconds", &seconds.to_string()]);
         command.args(["--server-pid", &processes.join(",")]);
@@ -172,15 +189,9 @@ impl Cluster {
 
     fn read(&self, output: &str) -> Option<Figures> {
         let line: Value = serde_json::from_str(output.lines().find(|line| line.starts_with('{'))?).ok()?;
-        let mut parts = [0.0; 4];
+        let mut parts = [0.0; PARTS.len()];
         for ((name, _), took) in self.parts.iter().zip(line["server_cpu_us_by_process"].as_array()?) {
-            let part = match name.as_str() {
-                "postgres" => 1,
-                "redis" => 2,
-                "nginx" | "haproxy" => 3,
-                _ => 0,
-            };
-            parts[part] += took.as_f64()?;
+            parts[kind(name)] += took.as_f64()?;
         }
         let p99_ms = line["latency_ms"]["p99"].as_f64().unwrap_or(f64::NAN);
         Some(Figures { per_second: line["per_second"].as_f64()?, p99_ms, parts })
@@ -192,6 +203,16 @@ impl Drop for Cluster {
         // It ends its parts then.
         Command::new("kill").arg(self.child.id().to_string()).status().ok();
         self.child.wait().ok();
+    }
+}
+
+/// Which of [`PARTS`] a part of this name belongs to.
+fn kind(name: &str) -> usize {
+    match name {
+        "postgres" => 1,
+        "redis" => 2,
+        "nginx" | "haproxy" => 3,
+        _ => 0,
     }
 }
 
