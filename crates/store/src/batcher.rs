@@ -16,6 +16,7 @@ use crate::{
     command::{Answer, Append, Command, Failure, Fate, Reply},
     db::Follower,
     error::{Error, Result},
+    fail_point::{self, Moment},
     log::{Outcome, Shard},
     queue::{Batch, Job, Queues, orders},
     stats::Stats,
@@ -54,8 +55,10 @@ impl<A: Append> Batcher<A> {
         let mut pause = FIRST_PAUSE;
         loop {
             let started = Instant::now();
+            fail_point::pass(Moment::BeforeCommit);
             match append.append(&orders(&jobs)).await {
                 Ok(reply) => {
+                    fail_point::pass(Moment::AfterCommit);
                     self.stats.batch(jobs.len(), started.elapsed());
                     return self.publish(append, jobs, reply).await;
                 }
@@ -107,6 +110,7 @@ impl<A: Append> Batcher<A> {
         {
             follower(&reply.committed);
         }
+        fail_point::pass(Moment::BeforeAcknowledge);
         // Looking up what was done before is for those who wait.
         let fates = jobs.into_iter().zip(reply.fates).filter(|(job, _)| !job.is_abandoned());
         for (job, fate) in fates {
@@ -145,7 +149,7 @@ mod tests {
     use std::collections::VecDeque;
 
     use super::*;
-    use crate::{command::Order, log::Record};
+    use crate::{command::Order, log::Record, queue::WORTH};
 
     /// Comes to nothing, in these ways; later calls are answered with what they ask as done before. Keeps the shards of each
     /// call.
@@ -175,7 +179,7 @@ mod tests {
 
     /// What writes in these shards are answered, and the shards of each call.
     async fn run(shards: Vec<Shard>, failures: Vec<Failure>) -> (Vec<Result<Answer>>, Vec<Vec<Shard>>) {
-        let (queues, calls) = (Arc::new(Queues::new(3, [0; 8])), Arc::default());
+        let (queues, calls) = (Arc::new(Queues::new(3, [0; 8], WORTH)), Arc::default());
         let batcher = Batcher {
             queues: queues.clone(),
             appenders: Arc::new(Mutex::new(vec![Fails(failures.into(), Arc::clone(&calls))])),
@@ -196,7 +200,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_can_be_done_by_one_connection_is_done_by_one() {
-        let queues = Arc::new(Queues::new(1, [0; 8]));
+        let queues = Arc::new(Queues::new(1, [0; 8], WORTH));
         let calls: Vec<Arc<Mutex<Vec<_>>>> = (0..3).map(|_| Arc::default()).collect();
         let appenders = calls.iter().map(|calls| Fails(VecDeque::new(), Arc::clone(calls))).collect();
         let appenders = Arc::new(Mutex::new(appenders));

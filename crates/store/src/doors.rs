@@ -36,15 +36,15 @@ pub(crate) struct Doors {
 }
 
 impl Doors {
-    /// Starts the batchers, as tasks made by `spawn`. `nonce`: what the keys of this node begin with.
+    /// Starts the batchers, as tasks made by `spawn`. `nonce` and `worth` are the queues'.
     pub(crate) fn new<A: Append>(
         shards: usize,
-        nonce: [u8; 8],
+        (nonce, worth): ([u8; 8], usize),
         append: impl Fn() -> A,
         stats: &Arc<Stats>,
         spawn: impl Fn(Task) -> JoinHandle<()>,
     ) -> Self {
-        let (queues, follower) = (Arc::new(Queues::new(shards, nonce)), Arc::new(OnceLock::new()));
+        let (queues, follower) = (Arc::new(Queues::new(shards, nonce, worth)), Arc::new(OnceLock::new()));
         let count = shards.min(BATCHERS);
         let appenders = Arc::new(Mutex::new((0..count).map(|_| append()).collect()));
         let start = |_| {

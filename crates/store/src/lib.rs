@@ -13,6 +13,10 @@ mod doors;
 mod epoch;
 mod error;
 pub mod events;
+#[cfg(feature = "fail-points")]
+pub mod fail_point;
+#[cfg(not(feature = "fail-points"))]
+mod fail_point;
 pub mod filters;
 pub mod identity;
 pub mod log;

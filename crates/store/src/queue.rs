@@ -23,6 +23,7 @@ use tokio::{
 
 use crate::{
     command::{Answer, Command, Key, Order},
+    doors::BATCHERS,
     error::{Error, Result},
     log::Shard,
 };
@@ -30,7 +31,7 @@ use crate::{
 /// Commands that may wait; one more is refused with [`Error::Overloaded`].
 const LIMIT: usize = 16 * 1024;
 /// So many commands are worth a call beside each one that is under way: its own cost is a small part of theirs.
-const WORTH: usize = 32;
+pub(crate) const WORTH: usize = 32;
 /// Where so many were in a batch or could have been in the next, as many may be about to come again, and are to share a call.
 const COMPANY: usize = 2;
 /// How long a command that could leave waits for those, for each node that there is. (PostgreSQL's `commit_delay` and
@@ -42,6 +43,8 @@ const MOST_NODES: u32 = 4;
 const SILENCE: Duration = Duration::from_millis(3);
 /// Commands in one batch at most.
 const BATCH: usize = 512;
+/// What is worth a call fits in one.
+const _: () = assert!(WORTH * (BATCHERS + MOST_NODES as usize) <= BATCH);
 /// Bytes in one batch, about, unless a single command has more.
 const BATCH_BYTES: usize = 1024 * 1024;
 /// A batch that is under way for so long holds up the others no more.
@@ -76,6 +79,8 @@ struct Inner {
     patience: Duration,
     /// How many other nodes share the database.
     others: usize,
+    /// So many commands are worth a call beside each one that is under way.
+    worth: usize,
     batches: u64,
     closed: bool,
 }
@@ -189,8 +194,8 @@ impl Drop for Batch<'_> {
 }
 
 impl Queues {
-    /// `nonce`: what the keys of this node begin with; no other node has the same.
-    pub(crate) fn new(shards: usize, nonce: [u8; 8]) -> Self {
+    /// `nonce`: what the keys of this node begin with; no other node has the same. `worth`: [`WORTH`], or fewer.
+    pub(crate) fn new(shards: usize, nonce: [u8; 8], worth: usize) -> Self {
         let now = Instant::now();
         let inner = Inner {
             shards: (0..shards).map(|_| Queue::default()).collect(),
@@ -202,6 +207,7 @@ impl Queues {
             pushed: now,
             patience: GATHER,
             others: 0,
+            worth,
             batches: 0,
             closed: false,
         };
@@ -213,6 +219,8 @@ impl Queues {
         let nodes = nodes.clamp(1, MOST_NODES);
         let mut inner = self.inner.lock();
         (inner.patience, inner.others) = (GATHER * nodes, nodes as usize - 1);
+        // What waits may be enough now.
+        self.work.notify_one();
     }
 
     /// Puts a command at the end of its shard's queue.
@@ -245,7 +253,7 @@ impl Queues {
                 inner.ready.push_back(shard);
             }
         }
-        // Those before it have woken somebody already.
+        // Those between have woken somebody already, or wait for one of these.
         if [1, inner.last.company, inner.worth()].contains(&inner.ready_commands) {
             self.work.notify_one();
         }
@@ -309,7 +317,8 @@ impl Inner {
     /// How many commands are worth another call: the more calls the database has already, of other nodes too, which have
     /// about one each, the less one more is of use.
     fn worth(&self) -> usize {
-        WORTH * (self.under_way.len().max(1) + self.others)
+        let calls = self.under_way.values().filter(|begun| begun.elapsed() < SLOW).count();
+        self.worth * (calls.max(1) + self.others)
     }
 
     fn is_worth_a_call(&self) -> bool {

@@ -9,7 +9,7 @@ use std::{
 use super::*;
 
 fn queues(shards: usize) -> Queues {
-    Queues::new(shards, [7; 8])
+    Queues::new(shards, [7; 8], WORTH)
 }
 
 /// So many commands; their answers, which nobody waits for once they are dropped.
@@ -46,25 +46,55 @@ async fn a_batch_takes_shard_after_shard_until_it_is_worth_a_call() {
 
 #[tokio::test(start_paused = true)]
 async fn the_more_calls_the_database_has_the_more_it_takes_for_another() {
-    for (nodes, worth) in [(1, [1, 1, 2, 3]), (3, [3, 3, 4, 5]), (50, [4, 4, 5, 6])] {
+    for (nodes, calls) in [(1, [1, 2, 3]), (3, [3, 4, 5]), (50, [4, 5, 6])] {
         let queues = queues(5);
         queues.set_nodes(nodes);
-        let mut under_way = Vec::new();
-        for (shard, worth) in worth.into_iter().enumerate() {
-            let shard = shard as Shard;
-            // Whoever is alone waits for nobody.
-            let least = if under_way.is_empty() { 1 } else { worth * WORTH };
-            let _answers = push(&queues, shard, least - 1);
+        // Whoever is alone waits for nobody.
+        let _answer = push(&queues, 4, 1);
+        let mut under_way = vec![next(&queues).unwrap().1];
+        for (shard, calls) in (0..).zip(calls) {
+            let _answers = push(&queues, shard, calls * WORTH - 1);
             assert!(next(&queues).is_none(), "{nodes} nodes, {} calls", under_way.len());
             let _answer = push(&queues, shard, 1);
             let (_, batch) = next(&queues).unwrap();
-            assert_eq!(batch.jobs.len(), least);
+            assert_eq!(batch.jobs.len(), calls * WORTH);
             under_way.push(batch);
         }
-        under_way.remove(1);
-        let _enough = [push(&queues, 1, worth[3] * WORTH - 1), push(&queues, 4, 7)];
-        assert_eq!(next(&queues).unwrap().1.jobs.len(), worth[3] * WORTH + 6, "shard after shard up to the same number");
+        under_way.truncate(1);
+        let _enough = [push(&queues, 0, WORTH * calls[0] - 1), push(&queues, 1, 7), push(&queues, 2, 1)];
+        let (shards, _) = next(&queues).unwrap();
+        assert_eq!(shards.len(), WORTH * calls[0] + 6, "shard after shard up to the same number");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_sleeps_is_woken_when_there_is_enough_for_another_call() {
+    let queues = Arc::new(queues(4));
+    let sleeper = || {
+        let queues = Arc::clone(&queues);
+        tokio::spawn(async move { queues.next().await.map(|batch| batch.jobs.len()) })
+    };
+    let soon = || tokio::time::sleep(Duration::from_millis(1));
+    let begun = Instant::now();
+    let _first = push(&queues, 0, 1);
+    let _under_way = next(&queues).unwrap();
+    let _second = push(&queues, 1, WORTH);
+    let _too = next(&queues).unwrap();
+    let asleep = sleeper();
+    soon().await;
+    let _not_enough = push(&queues, 2, 2 * WORTH - 1);
+    soon().await;
+    assert!(!asleep.is_finished());
+    let _enough = push(&queues, 2, 1);
+    assert_eq!(asleep.await.unwrap(), Some(2 * WORTH));
+    queues.set_nodes(3);
+    let asleep = sleeper();
+    let _enough_for_one_node = push(&queues, 3, 2 * WORTH);
+    soon().await;
+    assert!(!asleep.is_finished());
+    queues.set_nodes(1);
+    assert_eq!(asleep.await.unwrap(), Some(2 * WORTH));
+    assert!(begun.elapsed() < SLOW, "it was not the clock that woke them");
 }
 
 /// How many milliseconds the next batch takes to leave, and with how many commands.

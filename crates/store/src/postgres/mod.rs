@@ -14,6 +14,7 @@ use crate::{
     db::Stmt,
     doors::{BATCHERS, Doors},
     error::{Error, Result},
+    queue::WORTH,
     stats::Stats,
     value::{Row, Value},
 };
@@ -121,7 +122,7 @@ impl Postgres {
     }
 
     fn new(pool: Arc<Pool>, shards: usize, stats: &Arc<Stats>) -> Self {
-        let doors = Doors::new(shards, pool.nonce(), || Appender::new(pool.clone()), stats, tokio::spawn);
+        let doors = Doors::new(shards, (pool.nonce(), WORTH), || Appender::new(pool.clone()), stats, tokio::spawn);
         Self { pool, doors }
     }
 

@@ -269,12 +269,13 @@ pub(crate) struct Simulated {
 
 impl Simulated {
     pub(crate) fn open(model: &Model, stats: &Arc<Stats>, spawn: impl Fn(Task) -> JoinHandle<()>) -> Self {
-        let nonce = {
+        let (nonce, worth) = {
             let mut inner = model.inner.lock();
             inner.nodes += 1;
-            inner.nodes.to_be_bytes()
+            // Few commands are under way here, and calls beside each other are to happen all the same.
+            (inner.nodes.to_be_bytes(), 1 + inner.random.below(3))
         };
-        let doors = Doors::new(model.shards(), nonce, || Appender { model: model.clone() }, stats, spawn);
+        let doors = Doors::new(model.shards(), (nonce, worth), || Appender { model: model.clone() }, stats, spawn);
         Self { model: model.clone(), doors }
     }
 
