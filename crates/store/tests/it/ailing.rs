@@ -105,6 +105,29 @@ async fn a_password_that_is_changed_under_way_stops_nothing_that_is_connected_an
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_becomes_read_only_under_way_is_waited_for() {
+    let server = Postgres::start(&[("fsync", "off")]).await.unwrap();
+    server.create_database("app").await.unwrap();
+    let db = open(&server.url("app")).await;
+    create(&db).await;
+    // As a server does that is no primary any more, or whose operator wants nothing to be written.
+    server.sql("postgres", "alter database app set default_transaction_read_only = on").await.unwrap();
+    let end = "select pg_terminate_backend(pid) from pg_stat_activity where datname = 'app'";
+    server.sql("postgres", end).await.unwrap();
+    let waiting = tokio::spawn({
+        let db = db.clone();
+        async move { db.commit(send("$waiting")).await }
+    });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(!waiting.is_finished(), "it should wait: {:?}", waiting.await);
+    // Where there are several hosts, the one that takes writes is meant, and this one no longer is.
+    assert!(matches!(db.heads().await, Err(Error::Unavailable)));
+    server.sql("postgres", "alter database app reset default_transaction_read_only").await.unwrap();
+    committed(waiting.await.unwrap().unwrap());
+    assert_eq!(history(&db).await.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_is_slow_cut_off_or_silent_delays_commits_and_doubles_none() {
     let server = Postgres::start(&[("fsync", "off")]).await.unwrap();
     server.create_database("app").await.unwrap();
