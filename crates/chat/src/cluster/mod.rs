@@ -95,13 +95,14 @@ pub(crate) fn tell(chat: &Chat, message: &Message<'_>) {
 }
 
 fn hear(chat: &Arc<Chat>, sealed: &[u8], interner: &mut Interner) {
-    match chat.seal.open(sealed).and_then(Message::decode) {
+    // Others than nodes of this store are not listened to.
+    let Some(message) = chat.seal.open(sealed) else { return };
+    match Message::decode(message) {
         Some(Message::Hint(hint)) => take_in(&chat.hub, hint, interner),
         Some(Message::Typing { room_id, user_id, for_ms }) => typing::heard(chat, room_id, user_id, for_ms),
         Some(Message::Presence { node_id, entry }) => presence::heard(chat, node_id, entry),
         Some(Message::Taken(taken)) => chat.rate_limits.debit(&taken),
-        // Of another version, or of nobody that we know: what matters comes by the log.
-        None => {}
+        None => chat.hub.unread(),
     }
 }
 

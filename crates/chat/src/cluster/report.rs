@@ -130,6 +130,8 @@ pub struct Tails {
     pub cursors: Vec<i64>,
     /// Hints that came out of order: something was lost or overtaken.
     pub out_of_order: u64,
+    /// Messages of nodes of another version, which this one does not understand.
+    pub unread: u64,
     /// Reads of the log, and the records that they brought.
     pub gap_reads: (u64, u64),
     /// Looks at the heads.
@@ -155,6 +157,7 @@ impl Chat {
             lags: self.hub.lags(),
             cursors: self.hub.cursors(),
             out_of_order: counts.out_of_order.load(Relaxed),
+            unread: counts.unread.load(Relaxed),
             gap_reads: (counts.gap_reads.load(Relaxed), counts.read.load(Relaxed)),
             polls: counts.polls.load(Relaxed),
             resets: counts.resets.load(Relaxed),

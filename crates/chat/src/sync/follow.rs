@@ -54,7 +54,7 @@ impl Follow {
             if now != resets && self.read_erased(&hub).await {
                 resets = now;
             }
-            let hints = *self.hints.borrow_and_update();
+            let hints = *self.hints.borrow_and_update() && !hub.was_unread(POLL);
             // When they stop or come again, also while something was read, what they left out is looked for at once.
             let changed = mem::replace(&mut hints_before, hints) != hints;
             let due = polled
@@ -280,6 +280,31 @@ mod tests {
                 assert!(hub.users.is_empty() && people.iter().all(|user| user.inner.lock().retired));
             });
         }
+    }
+
+    #[cfg(feature = "simulation")]
+    #[tokio::test(start_paused = true)]
+    async fn what_nodes_of_another_version_do_is_read_from_the_log_at_once() {
+        use store::simulation::{Broken, Model, Random, Settings};
+        let settings = Settings { random: Random::new(1), shards: 1, fair_locks: true, broken: Broken::Nothing };
+        let model = Model::new(settings);
+        let (db, other) = (Db::open_simulated(&model, tokio::spawn), Db::open_simulated(&model, tokio::spawn));
+        let heads = db.heads().await.unwrap();
+        let (rooms, sessions) = (Arc::new(Rooms::default()), Arc::new(sessions::Cache::default()));
+        let hub = Arc::new(Hub::new(&heads, rooms, sessions, Erased::default(), Default::default()));
+        let (_healthy, hints) = watch::channel(true);
+        tokio::spawn(Follow::new(db, &hub, hints).run());
+        for round in 0..10 {
+            sleep(Duration::from_millis(1_000 + round * 170)).await;
+            let Ok(store::log::Outcome::Committed(record)) = other.commit(Default::default()).await else {
+                panic!("it is not committed")
+            };
+            let begun = Instant::now();
+            hub.unread();
+            hub.reached(0, record.pos).await;
+            assert!(begun.elapsed() < Duration::from_millis(300), "{:?}", begun.elapsed());
+        }
+        assert_eq!(hub.counts.unread.load(Relaxed), 10);
     }
 
     #[test]

@@ -3,15 +3,18 @@
 //! Order: a record reaches the rooms and users in memory first, then the cursor moves past it, then waiters are woken.
 //! So whoever reads the cursor and then a room sees all that the cursor promises.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use dashmap::DashMap;
 use parking_lot::Mutex;
 use store::log::{Change, Committed, Event, Head, Record, Segment, Shard};
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 
 use super::{
     tail::{Arrived, Tail, changed_rooms},
@@ -28,6 +31,9 @@ use crate::{
     turns::Turns,
 };
 
+/// Silence for so long is worth a new line in the log.
+const COMPLAIN: Duration = Duration::from_secs(60);
+
 /// The tails of all shards and what they feed.
 pub struct Hub {
     tails: Vec<Mutex<Tail>>,
@@ -38,6 +44,8 @@ pub struct Hub {
     pub(crate) behind: Notify,
     /// A cursor has moved.
     pub(crate) moved: Notify,
+    /// When a node of another version last said something.
+    unread: Mutex<Option<Instant>>,
     pub(crate) counts: Counts,
     pub(crate) rooms: Arc<Rooms>,
     sessions: Arc<sessions::Cache>,
@@ -64,6 +72,8 @@ pub struct Counts {
     pub resets: AtomicU64,
     /// Looks at the heads.
     pub polls: AtomicU64,
+    /// Messages of nodes of another version, which this one does not understand.
+    pub unread: AtomicU64,
 }
 
 impl Hub {
@@ -80,6 +90,7 @@ impl Hub {
             known: heads.iter().map(|head| AtomicI64::new(head.pos)).collect(),
             behind: Notify::new(),
             moved: Notify::new(),
+            unread: Mutex::default(),
             counts: Counts::default(),
             rooms,
             sessions,
@@ -159,6 +170,24 @@ impl Hub {
             *known = (*known).max(head.pos);
         }
         self.learn(&heads);
+    }
+
+    /// A node of another version said something that may have been a hint: what it did is in the log.
+    pub(crate) fn unread(&self) {
+        self.counts.unread.fetch_add(1, Ordering::Relaxed);
+        let before = self.unread.lock().replace(Instant::now());
+        if before.is_none_or(|before| before.elapsed() > COMPLAIN) {
+            tracing::warn!(
+                name: "tail.unread",
+                "a node of another version says what this one does not understand: the log is read instead"
+            );
+        }
+        self.behind.notify_one();
+    }
+
+    /// Whether [`Hub::unread`] was called within so long.
+    pub(super) fn was_unread(&self, within: Duration) -> bool {
+        self.unread.lock().is_some_and(|last| last.elapsed() < within)
     }
 
     /// Takes in records that were committed by this node, told by another, or read from the log: in the order of each
