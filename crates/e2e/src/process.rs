@@ -135,6 +135,11 @@ impl Process {
         send(name, self.id().expect("the process runs")).await;
     }
 
+    /// How it has ended by itself, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("the process can be waited for")
+    }
+
     /// Waits for it to end by itself.
     pub async fn wait(&mut self) -> ExitStatus {
         self.child.wait().await.expect("the process can be waited for")

@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 use super::history::{Action, Moderation};
 use crate::{Client, Request, User, encode};
 
+/// What is said when the database's disk is full.
+const FULL: &str = "ORG.CHATBOOK.STORAGE_FULL";
+
 /// What an answer means.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Meaning {
@@ -87,6 +90,8 @@ pub fn over_http(action: &Action, status: u16, body: &[u8]) -> Meaning {
     match (status, json["errcode"].as_str()) {
         (200, _) => done(action, &json),
         (429 | 503, Some(_)) => Meaning::Again,
+        // Which says that nothing was done. Who reads needs no room.
+        (507, Some(FULL)) if !action.reads() => Meaning::Refused(status, FULL.to_owned()),
         (403, Some(errcode)) => Meaning::Refused(status, errcode.to_owned()),
         _ => Meaning::Wrong(format!("{status} {}", text())),
     }
@@ -99,6 +104,7 @@ pub fn over_socket(action: &Action, frame: &Value) -> Meaning {
     }
     match (frame["error"]["errcode"].as_str(), frame["error"]["error"].as_str()) {
         (Some("M_FORBIDDEN"), _) => Meaning::Refused(403, "M_FORBIDDEN".into()),
+        (Some(FULL), _) => Meaning::Refused(507, FULL.to_owned()),
         (Some("M_LIMIT_EXCEEDED" | "ORG.CHATBOOK.STORAGE_UNAVAILABLE"), _) => Meaning::Again,
         // The same code stands for a server that stops and for one that fails.
         (Some("M_UNKNOWN"), Some(error)) if error.contains("stopping") => Meaning::Again,
@@ -136,6 +142,9 @@ mod tests {
         assert_eq!(http(502, "<html>"), Meaning::Again);
         assert_eq!(http(503, r#"{"errcode":"M_UNKNOWN"}"#), Meaning::Again);
         assert_eq!(http(403, r#"{"errcode":"M_FORBIDDEN"}"#), Meaning::Refused(403, "M_FORBIDDEN".into()));
+        let full = format!(r#"{{"errcode":"{FULL}"}}"#);
+        assert_eq!(http(507, &full), Meaning::Refused(507, FULL.into()));
+        assert!(matches!(over_http(&Action::History, 507, full.as_bytes()), Meaning::Wrong(_)));
         for (status, body) in [
             (200, "{}"),
             (200, "{\"event_id\":"),

@@ -2,22 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use services::{Error, Nginx, Postgres, Redis};
-use tokio::sync::Mutex;
+use services::{Error, Nginx, Redis};
+use tokio::{sync::Mutex, time::sleep};
 
-use super::node::Node;
+use super::{
+    database::{Server, Standby, Trouble},
+    node::Node,
+};
 use crate::Client;
 
 const DATABASE: &str = "chatbook";
-
-/// PostgreSQL's settings. What is broken here are processes, not the machine: nothing that was written gets lost without
-/// fsync.
-const SETTINGS: [(&str, &str); 4] = [
-    ("fsync", "off"),
-    ("max_connections", "400"),
-    ("wal_retrieve_retry_interval", "300ms"),
-    ("wal_sender_timeout", "5s"),
-];
 
 /// Everything.
 pub struct Cluster {
@@ -31,8 +25,8 @@ pub struct Cluster {
 }
 
 struct Databases {
-    primary: Postgres,
-    standby: Option<Postgres>,
+    primary: Server,
+    standby: Option<Standby>,
     /// In which of the two places the primary is.
     place: usize,
     standbys: usize,
@@ -48,12 +42,12 @@ impl Cluster {
     /// # Errors
     /// If something is not installed or does not start.
     pub async fn start(clocks_off_by_ms: [i64; 3]) -> Result<Self, String> {
-        let (primary, redis) = tokio::join!(Postgres::start(&SETTINGS), Redis::start(&[]));
-        let (primary, redis) = (primary.map_err(text)?, redis.map_err(text)?);
-        primary.create_database(DATABASE).await.map_err(text)?;
-        let standby = primary.standby("standby0").await.map_err(text)?;
-        primary.make_synchronous(&["standby0"]).await.map_err(text)?;
-        let addresses = [primary.addr(), standby.addr()];
+        let (primary, redis) = tokio::join!(Server::start(), Redis::start(&[]));
+        let (primary, redis) = (primary?, redis.map_err(text)?);
+        primary.postgres.create_database(DATABASE).await.map_err(text)?;
+        let standby = primary.standby("standby0").await?;
+        primary.postgres.make_synchronous(&["standby0"]).await.map_err(text)?;
+        let addresses = [primary.postgres.addr(), standby.server.postgres.addr()];
         let mut nodes = Vec::new();
         for (number, off_by_ms) in (1..).zip(clocks_off_by_ms) {
             nodes.push(Node::start(number, addresses, redis.addr(), off_by_ms).await?);
@@ -75,7 +69,7 @@ impl Cluster {
     /// PostgreSQL's message.
     pub async fn rows(&self, sql: &str) -> Result<Vec<Vec<String>>, String> {
         let databases = self.databases.lock().await;
-        let answer = databases.primary.sql(DATABASE, sql).await.map_err(text)?;
+        let answer = databases.primary.postgres.sql(DATABASE, sql).await.map_err(text)?;
         Ok(answer.lines().map(|line| line.split('|').map(ToOwned::to_owned).collect()).collect())
     }
 
@@ -85,17 +79,17 @@ impl Cluster {
     /// If it does not start again.
     pub async fn restart_primary(&self, down: Duration) -> Result<(), Error> {
         let databases = self.databases.lock().await;
-        databases.primary.kill().await;
-        tokio::time::sleep(down).await;
-        databases.primary.start_again().await
+        databases.primary.postgres.kill().await;
+        sleep(down).await;
+        databases.primary.postgres.start_again().await
     }
 
     /// Freezes the primary for a while.
     pub async fn pause_primary(&self, paused: Duration) {
         let databases = self.databases.lock().await;
-        databases.primary.pause().await;
-        tokio::time::sleep(paused).await;
-        databases.primary.resume().await;
+        databases.primary.postgres.pause().await;
+        sleep(paused).await;
+        databases.primary.postgres.resume().await;
     }
 
     /// Kills the primary for good and promotes the standby. Says how long that took; nothing if there is no standby.
@@ -106,9 +100,9 @@ impl Cluster {
         let mut databases = self.databases.lock().await;
         let Some(standby) = databases.standby.take() else { return Ok(None) };
         let begun = Instant::now();
-        databases.primary.kill().await;
-        standby.promote().await?;
-        databases.primary = standby;
+        databases.primary.postgres.kill().await;
+        standby.server.postgres.promote().await?;
+        databases.primary = standby.server;
         databases.place = 1 - databases.place;
         Ok(Some(begun.elapsed()))
     }
@@ -117,7 +111,7 @@ impl Cluster {
     ///
     /// # Errors
     /// If that fails.
-    pub async fn replace_standby(&self) -> Result<(), Error> {
+    pub async fn replace_standby(&self) -> Result<(), String> {
         let mut databases = self.databases.lock().await;
         if databases.standby.is_some() {
             return Ok(());
@@ -126,10 +120,34 @@ impl Cluster {
         databases.standbys += 1;
         let standby = databases.primary.standby(&name).await?;
         for node in &self.nodes {
-            node.postgres[1 - databases.place].lead_to(standby.addr()).await?;
+            node.postgres[1 - databases.place].lead_to(standby.server.postgres.addr()).await.map_err(text)?;
         }
-        databases.primary.make_synchronous(&[&name]).await?;
+        databases.primary.postgres.make_synchronous(&[&name]).await.map_err(text)?;
         databases.standby = Some(standby);
         Ok(())
+    }
+
+    /// Has the line between primary and standby broken for a while. Commits wait for the standby meanwhile.
+    ///
+    /// # Errors
+    /// If there is no standby.
+    pub async fn break_standby(&self, trouble: Trouble, broken: Duration) -> Result<(), String> {
+        let databases = self.databases.lock().await;
+        let standby = databases.standby.as_ref().ok_or("there is no standby")?;
+        standby.suffer(trouble, broken).await
+    }
+
+    /// Whether PostgreSQL's disks can be full.
+    pub async fn has_disks(&self) -> bool {
+        self.databases.lock().await.primary.disk.is_some()
+    }
+
+    /// Has the primary's disk full, but for some bytes, for a while. Says whether the primary ended of that, and was
+    /// started again.
+    ///
+    /// # Errors
+    /// If the primary does not work again once there is room.
+    pub async fn fill_disk(&self, room: u64, full: Duration) -> Result<bool, String> {
+        self.databases.lock().await.primary.fill_disk(room, full).await
     }
 }

@@ -226,6 +226,12 @@ impl Action {
             Self::State => "read state",
         }
     }
+
+    /// Whether it changes nothing.
+    #[must_use]
+    pub fn reads(&self) -> bool {
+        matches!(self, Self::History | Self::Members | Self::State)
+    }
 }
 
 impl Operation {

@@ -4,16 +4,19 @@
 //! things through nginx, and follow over `/sync` and over WebSockets. Everything is recorded (`history.rs`) and checked at
 //! the end (`check`), together with what stands in PostgreSQL and what each node says (`ending.rs`).
 //!
-//! What is done to nodes, PostgreSQL, Redis and the network, and how often, is a list in `faults.rs`; a seed decides. The
-//! nodes' clocks are minutes apart. Nodes are also killed around a commit, a hint and an acknowledgement, without hooks in
-//! them: a line loses what goes one way, so that something is done of which nobody hears, and then the node dies. A full
-//! disk is not among the faults: the store's tests have it.
+//! What is done to nodes, PostgreSQL, Redis and the network, and how often, is a list in `faults`; a seed decides. The
+//! nodes' clocks are minutes apart. Nodes also die and freeze exactly around a commit, a hint and an acknowledgement: a file
+//! tells them to (`fail_point.rs`). A node that ends by itself, fails while it stops, or panics is a violation like any
+//! other. Each PostgreSQL server has a small disk of its own, in memory, which can be full; who is not root has none.
 
 mod calls;
 mod check;
 mod client;
 mod cluster;
+mod database;
+mod disk;
 mod ending;
+mod fail_point;
 mod faults;
 mod follower;
 mod history;

@@ -1,15 +1,21 @@
 //! A node of the cluster with its own, breakable lines to the load balancer, PostgreSQL and Redis.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{fs, net::SocketAddr, process::ExitStatus, sync::Arc, time::Duration};
 
 use services::{Error, Port, Proxy};
 use tempfile::TempDir;
-use tokio::sync::Mutex;
+use tokio::{
+    sync::Mutex,
+    time::{sleep, timeout},
+};
 
+use super::fail_point::{self, FailPoint};
 use crate::{Client, Process};
 
 /// How long a node may be busy with stopping.
 const STOP: Duration = Duration::from_secs(20);
+/// How long the signal that a node sends itself may take.
+const SIGNAL: Duration = Duration::from_secs(5);
 
 /// A node, which may be dead at the moment.
 pub struct Node {
@@ -21,6 +27,8 @@ pub struct Node {
     pub postgres: [Proxy; 2],
     /// Between the node and Redis.
     pub redis: Proxy,
+    /// Where it breaks at a moment of a batch.
+    pub fail_point: FailPoint,
     port: Port,
     metrics: Port,
     environment: Vec<(String, String)>,
@@ -52,6 +60,8 @@ impl Node {
         let postgres =
             [Proxy::start(postgres[0]).await.map_err(failed)?, Proxy::start(postgres[1]).await.map_err(failed)?];
         let redis = Proxy::start(redis).await.map_err(failed)?;
+        let data = Arc::new(TempDir::new().map_err(|error| error.to_string())?);
+        let fail_point = FailPoint::new(data.path());
         let environment = [
             (
                 "CHATBOOK_POSTGRES__URL",
@@ -63,11 +73,11 @@ impl Node {
             ("CHATBOOK_METRICS__ENABLED", "true".to_owned()),
             ("CHATBOOK_METRICS__LISTEN", metrics.addr().to_string()),
             ("E2E_CLOCK_OFF_BY_MS", off_by_ms.to_string()),
+            (fail_point::VARIABLE, fail_point.path().display().to_string()),
         ];
         let environment = environment.map(|(name, value)| (name.to_owned(), value)).to_vec();
-        let data = Arc::new(TempDir::new().map_err(|error| error.to_string())?);
         let state = Mutex::default();
-        let node = Self { number, front, postgres, redis, port, metrics, environment, data, state };
+        let node = Self { number, front, postgres, redis, fail_point, port, metrics, environment, data, state };
         node.start_again().await?;
         Ok(node)
     }
@@ -91,25 +101,95 @@ impl Node {
     }
 
     /// SIGKILL.
-    pub async fn kill(&self) {
+    ///
+    /// # Errors
+    /// If it had ended by itself before.
+    pub async fn kill(&self) -> Result<(), String> {
         let mut state = self.state.lock().await;
-        if let Some(mut process) = state.process.take() {
-            process.kill().await;
-            state.keep_log(&process);
-        }
-    }
-
-    /// SIGTERM, and waits until it has ended. Says whether it did so by itself.
-    pub async fn stop(&self) -> bool {
-        let mut state = self.state.lock().await;
-        let Some(mut process) = state.process.take() else { return true };
-        process.signal("TERM").await;
-        let ended = tokio::time::timeout(STOP, process.wait()).await.is_ok();
-        if !ended {
+        let Some(mut process) = state.process.take() else { return Ok(()) };
+        let ended = process.ended();
+        if ended.is_none() {
             process.kill().await;
         }
         state.keep_log(&process);
-        ended
+        ended.map_or(Ok(()), |status| Err(self.ended(status)))
+    }
+
+    /// Waits for the death that it was to find at a moment of a batch.
+    ///
+    /// # Errors
+    /// If it does not die, or not of SIGKILL.
+    pub async fn dies(&self) -> Result<(), String> {
+        let mut state = self.state.lock().await;
+        let Some(mut process) = state.process.take() else { return Ok(()) };
+        let ended = timeout(SIGNAL, process.wait()).await;
+        if ended.is_err() {
+            process.kill().await;
+        }
+        state.keep_log(&process);
+        match ended {
+            Ok(status) if status.to_string().starts_with("signal: 9") => Ok(()),
+            Ok(status) => Err(self.ended(status)),
+            Err(_) => Err(format!("node {} did not kill itself, as it was told", self.number)),
+        }
+    }
+
+    /// Waits for the SIGSTOP that it was to send itself at a moment of a batch. Before that a SIGCONT would be lost.
+    ///
+    /// # Errors
+    /// If it goes on.
+    pub async fn stands_still(&self) -> Result<(), String> {
+        let process = self.state.lock().await.process.as_ref().and_then(Process::id);
+        let stat = format!("/proc/{}/stat", process.unwrap_or(0));
+        let stands = || fs::read_to_string(&stat).is_ok_and(|text| text.contains(") T "));
+        let waited = timeout(SIGNAL, async {
+            while !stands() {
+                sleep(Duration::from_millis(5)).await;
+            }
+        });
+        waited.await.map_err(|_| format!("node {} did not stop itself, as it was told", self.number))
+    }
+
+    /// SIGTERM, and waits until it has ended.
+    ///
+    /// # Errors
+    /// If it had ended before, does not end by itself, or not successfully.
+    pub async fn stop(&self) -> Result<(), String> {
+        let mut state = self.state.lock().await;
+        let Some(mut process) = state.process.take() else { return Ok(()) };
+        let before = process.ended();
+        let result = if let Some(status) = before {
+            Err(self.ended(status))
+        } else {
+            process.signal("TERM").await;
+            match timeout(STOP, process.wait()).await {
+                Ok(status) if status.success() => Ok(()),
+                Ok(status) => Err(format!("node {} was told to stop, and failed: {status}", self.number)),
+                Err(_) => {
+                    process.kill().await;
+                    Err(format!("node {} does not stop", self.number))
+                }
+            }
+        };
+        state.keep_log(&process);
+        result
+    }
+
+    /// Looks whether it runs, if it was started.
+    ///
+    /// # Errors
+    /// If it has ended by itself. It can be started again then.
+    pub async fn lives(&self) -> Result<(), String> {
+        let mut state = self.state.lock().await;
+        let Some(status) = state.process.as_mut().and_then(Process::ended) else { return Ok(()) };
+        if let Some(process) = state.process.take() {
+            state.keep_log(&process);
+        }
+        Err(self.ended(status))
+    }
+
+    fn ended(&self, status: ExitStatus) -> String {
+        format!("node {} ended by itself: {status}", self.number)
     }
 
     /// Sends a signal by name, such as `STOP` or `CONT`.
@@ -137,6 +217,13 @@ impl Node {
         let state = self.state.lock().await;
         let current = state.process.as_ref().map(Process::log).unwrap_or_default();
         format!("{}{current}", state.log)
+    }
+
+    /// The panics that its processes have logged.
+    pub async fn panics(&self) -> Vec<String> {
+        let log = self.log().await;
+        let panics = log.lines().filter(|line| line.contains("panicked at"));
+        panics.map(|line| format!("node {} panicked: {line}", self.number)).collect()
     }
 
     /// All its lines work again.

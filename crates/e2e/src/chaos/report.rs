@@ -20,6 +20,8 @@ pub struct Report {
     pub operations: usize,
     /// What was wrong.
     pub violations: Vec<String>,
+    /// What it should have had and did not.
+    pub missing: Vec<String>,
     tables: String,
 }
 
@@ -38,12 +40,28 @@ struct Count {
 
 impl Report {
     /// Of a checked run.
-    pub(super) fn new(seed: u64, history: &History, violations: Vec<String>) -> Self {
-        let kills = history.faults.iter().filter(|fault| is_kill(fault.kind)).count();
-        let (faults, operations) = (history.faults.len(), history.operations.len());
+    pub(super) fn new(seed: u64, history: &History, violations: Vec<String>, missing: Vec<String>) -> Self {
+        let (kills, faults, operations) = (kills(history), history.faults.len(), history.operations.len());
         let tables = format!("{}\n{}\n{}", of_faults(history), of_operations(history), of_followers(history));
-        Self { seed, kills, faults, operations, violations, tables }
+        Self { seed, kills, faults, operations, violations, missing, tables }
     }
+}
+
+fn kills(history: &History) -> usize {
+    history.faults.iter().filter(|fault| is_kill(fault.kind)).count()
+}
+
+/// What a long run had none of: faults of these kinds, deaths, operations of unknown outcome.
+pub(super) fn missing(history: &History, kinds: impl Iterator<Item = &'static str>) -> Vec<String> {
+    let happened = |kind: &&str| history.faults.iter().any(|fault| fault.kind == *kind);
+    let mut missing: Vec<_> = kinds.filter(|kind| !happened(kind)).map(|kind| format!("a fault: {kind}")).collect();
+    if kills(history) == 0 {
+        missing.push("the death of a node".into());
+    }
+    if !history.operations.iter().any(|operation| operation.outcome == Outcome::Unknown) {
+        missing.push("an operation of unknown outcome".into());
+    }
+    missing
 }
 
 /// Each kind of fault: how often, how long, and the longest time from its begin to some seconds after its end in which
@@ -61,9 +79,9 @@ fn of_faults(history: &History) -> String {
         let kind = kinds.entry(fault.kind).or_default();
         *kind = (kind.0 + 1, kind.1 + fault.end.ms - begin, kind.2.max(silence));
     }
-    let mut text = format!("{:<28}{:>7}{:>12}{:>21}\n", "fault", "times", "seconds", "longest silence, ms");
+    let mut text = format!("{:<40}{:>7}{:>12}{:>21}\n", "fault", "times", "seconds", "longest silence, ms");
     for (kind, (count, ms, silence)) in kinds {
-        text += &format!("{kind:<28}{count:>7}{:>12.1}{silence:>21}\n", ms as f64 / 1e3);
+        text += &format!("{kind:<40}{count:>7}{:>12.1}{silence:>21}\n", ms as f64 / 1e3);
     }
     text
 }
@@ -117,7 +135,29 @@ impl fmt::Display for Report {
         if self.violations.len() > SHOWN {
             writeln!(f, "… and {} more", self.violations.len() - SHOWN)?;
         }
+        for missing in &self.missing {
+            writeln!(f, "missing (seed {}): {missing}", self.seed)?;
+        }
         let Self { kills, faults, operations, violations, .. } = self;
         write!(f, "kills {kills}, faults {faults}, operations {operations}, violations {}", violations.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::history::{Fault, Moment},
+        *,
+    };
+
+    #[test]
+    fn a_run_that_lacks_something_says_what() {
+        let fault = |kind| Fault { kind, what: String::new(), begin: Moment::default(), end: Moment::default() };
+        let mut history = History { faults: vec![fault("Redis killed")], ..History::default() };
+        let kinds = || ["kill before commit", "Redis killed"].into_iter();
+        let lacks = ["a fault: kill before commit", "the death of a node", "an operation of unknown outcome"];
+        assert_eq!(missing(&history, kinds()), lacks);
+        history.faults.push(fault("kill before commit"));
+        assert_eq!(missing(&history, kinds()), lacks[2..]);
     }
 }

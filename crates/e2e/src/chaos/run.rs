@@ -22,7 +22,7 @@ use super::{
     follower::{Follower, Phase},
     history::{Action, Batch, Fault, History, Outcome, Recorder, Who},
     random::Random,
-    report::Report,
+    report::{self, Report},
     world::World,
 };
 use crate::User;
@@ -52,6 +52,8 @@ const PAUSE_MS: u64 = 400;
 const CLOCKS_OFF_BY_MS: [i64; 3] = [0, 180_000, -240_000];
 /// How long the cluster may take to be whole again.
 const CALM: Duration = Duration::from_secs(10);
+/// In so many seconds each kind of fault comes up, more than once.
+const ENOUGH: u64 = 240;
 
 /// Everything that a run's tasks share.
 struct Parts {
@@ -71,6 +73,9 @@ struct Parts {
 pub async fn run(options: Options) -> Result<Report, String> {
     println!("seed {}", options.seed);
     let cluster = Arc::new(Cluster::start(CLOCKS_OFF_BY_MS).await?);
+    if !cluster.has_disks().await {
+        println!("no disk is full in this run: mounting small ones needs root");
+    }
     let users = register(&cluster).await;
     let who = |user: &User| Who { user: user.id.clone(), device: user.device.clone() };
     let who: Vec<_> = users.iter().map(who).collect();
@@ -98,8 +103,9 @@ pub async fn run(options: Options) -> Result<Report, String> {
     let ended = timeout(LIMIT * 2, async { while working.join_next().await.is_some() {} }).await;
     ended.map_err(|_| "the clients do not come to their end")?;
     let ending = parts.end(&mut following).await?;
+    parts.look_for_crashes().await;
     let history = parts.recorder.take();
-    let report = Report::new(options.seed, &history, check::all(&history, &ending));
+    let report = Report::new(options.seed, &history, check::all(&history, &ending), parts.missing(&history).await);
     if !report.violations.is_empty() {
         parts.keep(&report, &history).await;
     }
@@ -173,10 +179,32 @@ impl Parts {
         self.users.iter().enumerate().map(make).unzip()
     }
 
+    fn lanes(&self) -> &'static [Lane] {
+        if self.options.kills_only { &[Lane::Kills] } else { &[Lane::Nodes, Lane::Services] }
+    }
+
+    /// What a run of its length must have had and did not: a test of less proves less.
+    async fn missing(&self, history: &History) -> Vec<String> {
+        if self.options.kills_only || self.options.seconds < ENOUGH {
+            return Vec::new();
+        }
+        let disks = self.cluster.has_disks().await;
+        report::missing(history, self.lanes().iter().flat_map(|lane| lane.names(disks)))
+    }
+
+    /// Complains of nodes that ended by themselves or panicked.
+    async fn look_for_crashes(&self) {
+        for node in &self.cluster.nodes {
+            let ended = node.lives().await.err();
+            for what in ended.into_iter().chain(node.panics().await) {
+                self.recorder.bad_answer(what);
+            }
+        }
+    }
+
     /// Makes faults until the time is over. What is broken then is repaired first.
     async fn break_things(&self, random: &mut Random) {
-        let lanes = if self.options.kills_only { &[Lane::Kills][..] } else { &[Lane::Nodes, Lane::Services] };
-        let lanes = lanes.iter().map(|lane| {
+        let lanes = self.lanes().iter().map(|lane| {
             let (cluster, recorder) = (self.cluster.clone(), self.recorder.clone());
             faults::run(*lane, self.options.watched, cluster, recorder, Random(random.next()), self.stop.subscribe())
         });
@@ -191,6 +219,7 @@ impl Parts {
     async fn heal(&self) -> Result<(), String> {
         for node in &self.cluster.nodes {
             node.heal().await.map_err(|error| error.to_string())?;
+            node.lives().await.unwrap_or_else(|what| self.recorder.bad_answer(what));
             faults::start(node).await?;
         }
         Ok(())

@@ -22,6 +22,7 @@ async fn whatever_is_broken_nothing_acknowledged_is_lost_doubled_or_reordered() 
         report.violations.len(),
         report.violations.first().map_or("", String::as_str)
     );
+    assert!(report.missing.is_empty(), "seed {seed}: the run was to have {:?}", report.missing);
 }
 
 #[expect(clippy::disallowed_methods, reason = "the person who runs the tests decides")]

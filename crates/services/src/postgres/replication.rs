@@ -1,5 +1,7 @@
 //! Standbys of a PostgreSQL server: streaming replication, synchronous replication, failover.
 
+use std::{net::SocketAddr, path::Path};
+
 use super::{Postgres, cluster, quoted};
 use crate::{Error, directory::Directory, service::until};
 
@@ -10,9 +12,28 @@ impl Postgres {
     /// # Errors
     /// If the copy fails, or a standby has that name.
     pub async fn standby(&self, name: &str) -> Result<Postgres, Error> {
-        let directory = Directory::temporary()?;
+        self.copy(name, self.addr(), Directory::temporary()?).await
+    }
+
+    /// The same over a line that leads to this server, such as a [`Proxy`](crate::Proxy).
+    ///
+    /// # Errors
+    /// As [`Postgres::standby`].
+    pub async fn standby_over(&self, line: SocketAddr, name: &str) -> Result<Postgres, Error> {
+        self.copy(name, line, Directory::temporary()?).await
+    }
+
+    /// The same with its data in this directory, which is created if it is not there and stays when the standby ends.
+    ///
+    /// # Errors
+    /// As [`Postgres::standby`], and if there is data already.
+    pub async fn standby_over_in(&self, line: SocketAddr, name: &str, directory: &Path) -> Result<Postgres, Error> {
+        self.copy(name, line, Directory::given(directory).await?).await
+    }
+
+    async fn copy(&self, name: &str, line: SocketAddr, directory: Directory) -> Result<Postgres, Error> {
         cluster::give_away(directory.path()).await?;
-        let source = format!("{}?application_name={name}", self.url(""));
+        let source = format!("postgres://postgres@{line}/?application_name={name}");
         let target = format!("--dbname={source}");
         let slot = format!("--slot={name}");
         let arguments = [

@@ -64,7 +64,7 @@ fn refused(operation: &Operation, changes: &Changes<'_>, violations: &mut Vec<St
         operation.action,
         Action::Send(_) | Action::History | Action::Members | Action::State | Action::Read(_)
     );
-    if !for_members || !matches!(operation.outcome, Outcome::Refused(..)) {
+    if !for_members || !matches!(operation.outcome, Outcome::Refused(403, _)) {
         return;
     }
     if let Some(join) = last_before(changes.joins.iter(), operation.invoked.tick)
