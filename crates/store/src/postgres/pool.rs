@@ -20,7 +20,7 @@ use tokio::{
 use tokio_postgres::{
     Client, NoTls, Statement,
     config::{Host, SslMode, TargetSessionAttrs},
-    error::SqlState,
+    error::{DbError, Severity, SqlState},
     types::ToSql,
 };
 
@@ -314,9 +314,16 @@ fn dynamic(params: &[Value]) -> Vec<&(dyn ToSql + Sync)> {
     params.iter().map(|value| value as &(dyn ToSql + Sync)).collect()
 }
 
-/// Whether the failure lies in the connection or the moment, not in what was asked.
+/// Whether the failure lies in the connection or the moment, not in what was asked. What came of that is then unknown.
 pub(super) fn is_passing(error: &tokio_postgres::Error) -> bool {
     let Some(state) = error.code() else { return true };
+    // Where there is no room for its log the server ends itself, with a code as if the statement had failed. It may have
+    // written down the commit. Who connects to it while there is no room for a session is told so, too.
+    match error.as_db_error().and_then(DbError::parsed_severity) {
+        Some(Severity::Panic) => return true,
+        Some(Severity::Fatal) if *state == SqlState::DISK_FULL => return true,
+        _ => {}
+    }
     // Class 08: connection exceptions. Class 57: the server stops, starts, or cancelled the statement.
     state.code().starts_with("08")
         || state.code().starts_with("57")
@@ -346,8 +353,8 @@ pub(super) fn text(error: &tokio_postgres::Error) -> String {
 impl From<tokio_postgres::Error> for Error {
     fn from(error: tokio_postgres::Error) -> Self {
         match error.code() {
-            Some(state) if *state == SqlState::DISK_FULL => Self::Full,
             _ if is_passing(&error) => Self::Unavailable,
+            Some(state) if *state == SqlState::DISK_FULL => Self::Full,
             _ => Self::Database(text(&error).into()),
         }
     }

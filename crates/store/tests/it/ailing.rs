@@ -24,13 +24,26 @@ async fn open(url: &str) -> Db {
 struct SmallDisk(tempfile::TempDir);
 
 impl SmallDisk {
-    fn mount() -> Option<Self> {
+    fn mount(megabytes: u32) -> Option<Self> {
         let directory = tempfile::tempdir().unwrap();
-        let mount = ["-t", "tmpfs", "-o", "size=24m,mode=0700,uid=postgres,gid=postgres", "tmpfs"];
+        let options = format!("size={megabytes}m,mode=0700,uid=postgres,gid=postgres");
+        let mount = ["-t", "tmpfs", "-o", &options, "tmpfs"];
         let mounted = Command::new("mount").args(mount).arg(directory.path()).output();
         // The way to it must be the database's to go, too.
         let open = Command::new("chmod").arg("o+x").arg(directory.path().parent()?).output();
         (mounted.is_ok_and(|mounted| mounted.status.success()) && open.is_ok()).then_some(Self(directory))
+    }
+}
+
+impl SmallDisk {
+    /// A file that takes all the room there is.
+    fn fill(&self) -> std::fs::File {
+        let filling = std::fs::File::create(self.0.path().join("filling")).unwrap();
+        let mut zeros = vec![0_u8; 1 << 20];
+        while std::io::Write::write_all(&mut &filling, &zeros).is_ok() {}
+        zeros.truncate(4096);
+        while std::io::Write::write_all(&mut &filling, &zeros).is_ok() {}
+        filling
     }
 }
 
@@ -42,7 +55,7 @@ impl Drop for SmallDisk {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_database_says_so_is_read_on_and_recovers_with_free_space() {
-    let Some(disk) = SmallDisk::mount() else {
+    let Some(disk) = SmallDisk::mount(24) else {
         println!("skipped: mounting a small file system needs root");
         return;
     };
@@ -52,11 +65,7 @@ async fn a_full_database_says_so_is_read_on_and_recovers_with_free_space() {
     server.sql("postgres", "create database app tablespace small").await.unwrap();
     let db = open(&server.url("app")).await;
     create(&db).await;
-    let filling = std::fs::File::create(disk.0.path().join("filling")).unwrap();
-    let mut zeros = vec![0_u8; 1 << 20];
-    while std::io::Write::write_all(&mut &filling, &zeros).is_ok() {}
-    zeros.truncate(4096);
-    while std::io::Write::write_all(&mut &filling, &zeros).is_ok() {}
+    let filling = disk.fill();
     let mut kept = 1;
     let refused = loop {
         match db.commit(send(&format!("$m{kept}"))).await {
@@ -69,6 +78,44 @@ async fn a_full_database_says_so_is_read_on_and_recovers_with_free_space() {
     assert_eq!(history(&db).await.len(), kept, "what was refused left nothing behind");
     filling.set_len(0).unwrap();
     committed(db.commit(send("$after")).await.unwrap());
+    assert_eq!(history(&db).await.len(), kept + 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_ends_since_its_log_is_full_is_waited_for() {
+    let Some(disk) = SmallDisk::mount(64) else {
+        println!("skipped: mounting a small file system needs root");
+        return;
+    };
+    let settings = [("fsync", "off"), ("wal_init_zero", "off"), ("wal_recycle", "off"), ("max_wal_size", "32MB")];
+    let server =
+        Postgres::start(&[("min_wal_size", "32MB")].into_iter().chain(settings).collect::<Vec<_>>()).await.unwrap();
+    server.create_database("app").await.unwrap();
+    server.stop().await;
+    let (log, elsewhere) = (server.directory().join("data/pg_wal"), disk.0.path().join("pg_wal"));
+    let moved = Command::new("mv").arg(&log).arg(&elsewhere).status().unwrap();
+    assert!(moved.success());
+    std::os::unix::fs::symlink(&elsewhere, &log).unwrap();
+    server.start_again().await.unwrap();
+    let db = open(&server.url("app")).await;
+    create(&db).await;
+    let filling = disk.fill();
+    filling.set_len(filling.metadata().unwrap().len() - 300_000).unwrap();
+    let mut kept = 1;
+    let waiting = loop {
+        assert!(kept < 10_000, "the disk is never full");
+        let (db, commit) = (db.clone(), send(&format!("$m{kept}")));
+        let mut sending = tokio::spawn(async move { db.commit(commit).await });
+        match timeout(Duration::from_secs(2), &mut sending).await {
+            Ok(outcome) => drop(committed(outcome.unwrap().expect("whether it stands is not known"))),
+            Err(_) => break sending,
+        }
+        kept += 1;
+    };
+    server.kill().await;
+    filling.set_len(0).unwrap();
+    server.start_again().await.unwrap();
+    committed(waiting.await.unwrap().unwrap());
     assert_eq!(history(&db).await.len(), kept + 1);
 }
 
