@@ -57,12 +57,11 @@ enum Kind {
 const KILLS: [(usize, Kind); 5] = [
     (2, Kind::Kill),
     (1, Kind::KillUnheard),
-    (2, Kind::KillBeforeCommit),
-    (2, Kind::KillBeforePublish),
-    (2, Kind::KillBeforeAcknowledge),
+    (1, Kind::KillBeforeCommit),
+    (1, Kind::KillBeforePublish),
+    (1, Kind::KillBeforeAcknowledge),
 ];
 
-/// What waits for a batch comes twice: sometimes none comes.
 const OF_NODES: [(usize, Kind); 9] = [
     KILLS[0],
     KILLS[1],
@@ -70,9 +69,9 @@ const OF_NODES: [(usize, Kind); 9] = [
     KILLS[3],
     KILLS[4],
     (1, Kind::Freeze),
-    (2, Kind::FreezeBeforeCommit),
-    (2, Kind::FreezeAfterCommit),
-    (2, Kind::RollingRestart),
+    (1, Kind::FreezeBeforeCommit),
+    (1, Kind::FreezeAfterCommit),
+    (1, Kind::RollingRestart),
 ];
 
 const OF_SERVICES: [(usize, Kind); 16] = [
@@ -140,8 +139,7 @@ pub async fn run(
 ) {
     let (mut deck, disks) = (Vec::new(), cluster.has_disks().await);
     while !*stop.borrow() {
-        let (from, to) = if lane == Lane::Kills { (300, 1_500) } else { (500, 3_500) };
-        sleep(random.ms(from, to)).await;
+        sleep(random.ms(200, 1_200)).await;
         if deck.is_empty() {
             deck = random.deck(&lane.kinds(disks));
         }
