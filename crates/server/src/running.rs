@@ -141,6 +141,12 @@ fn server_name(server: &Server) -> Result<OwnedServerName, StartError> {
 
 async fn open_store(settings: &Own, env: &chat::Env) -> Result<(Db, Identity), StartError> {
     let (name, data) = (&settings.server.name, settings.server.data.display());
+    if !settings.postgres.url.is_empty() && settings.server.data.join("chatbook.db").exists() {
+        tracing::warn!(
+            name: "server.two_stores",
+            "postgres.url is set, so {data}/chatbook.db is not used: what people have in it is not there"
+        );
+    }
     let (db, place) = match settings.postgres.url.is_empty() {
         true => (Db::open_sqlite(&settings.server.data).map_err(refused)?, format!("the data in {data}")),
         false => (Db::open_postgres(&settings.postgres).await.map_err(refused)?, "the database".to_owned()),

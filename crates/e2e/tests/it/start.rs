@@ -92,6 +92,19 @@ async fn a_wrong_setting_stops_the_start_and_is_named() {
     assert_eq!((code, error.contains("log.level")), (1, true), "{error}");
     let (code, _, error) = chatbook(&["serve", "--server-name", "not a name"], &[]).await;
     assert_eq!((code, error.contains("\"not a name\" is not a server name")), (1, true), "{error}");
+    let redis = [("CHATBOOK_REDIS__URLS", "[\"redis://127.0.0.1:1\"]"), e2e::SQLITE];
+    let (code, _, error) = chatbook(&["serve", "--listen", "127.0.0.1:0"], &redis).await;
+    assert_eq!((code, error.contains("redis.urls is set, but postgres.url is not")), (1, true), "{error}");
+}
+
+#[tokio::test]
+async fn data_that_a_database_takes_the_place_of_is_named() {
+    let data = Arc::new(TempDir::new().expect("a directory"));
+    std::fs::write(data.path().join("chatbook.db"), "").expect("it can be written");
+    let database = e2e::database().await;
+    let node = Process::spawn_in(data, &[("CHATBOOK_POSTGRES__URL", &database)]).await;
+    let log = node.logged_within(Duration::from_secs(5), "is not used").await;
+    assert!(log.contains("chatbook.db is not used"), "{log}");
 }
 
 #[tokio::test]
