@@ -40,6 +40,12 @@ async fn when_the_disk_is_full_sends_say_so_reads_go_on_and_free_space_ends_it_w
     let since = first["next_batch"].as_str().expect("a token").to_owned();
     let kept = send(&process, &alice, &room, "kept").await;
     assert_eq!(kept.0, 200, "{}", kept.1);
+    let key = json!({ "messages": { &alice.id: { &alice.device: { "key": 1 } } } });
+    process.put("/_matrix/client/v3/sendToDevice/org.example.key/1", key).by(&alice).ok().await;
+    let sync = async |since: &str| process.get(&format!("/_matrix/client/v3/sync?since={since}")).by(&alice).ok().await;
+    let given = sync(&since).await;
+    let token = given["next_batch"].as_str().expect("a token").to_owned();
+    assert_eq!(keys(&given), 1);
 
     fill(disk.directory.path());
     let mut refused = None;
@@ -56,7 +62,10 @@ async fn when_the_disk_is_full_sends_say_so_reads_go_on_and_free_space_ends_it_w
     let messages = format!("/_matrix/client/v3/rooms/{room}/messages?dir=b&limit=100");
     let history = process.get(&messages).by(&alice).ok().await;
     assert_eq!(bodies(&history["chunk"]).len(), number + 1, "what was refused left something behind");
-    process.get(&format!("/_matrix/client/v3/sync?since={since}")).by(&alice).ok().await;
+    sync(&since).await;
+    // What this acknowledges cannot be removed now.
+    let acknowledged = sync(&token).await;
+    assert_eq!(keys(&acknowledged), 0);
 
     fs::remove_file(disk.directory.path().join("ballast")).expect("space is freed");
     let (status, answer) = send(&process, &alice, &room, &format!("message{number}")).await;
@@ -64,7 +73,14 @@ async fn when_the_disk_is_full_sends_say_so_reads_go_on_and_free_space_ends_it_w
     let history = process.get(&messages).by(&alice).ok().await;
     assert_eq!(bodies(&history["chunk"])[0], format!("message{number}"));
     assert_eq!(bodies(&history["chunk"]).len(), number + 2);
+    sync(acknowledged["next_batch"].as_str().expect("a token")).await;
+    assert_eq!(keys(&sync(&since).await), 0, "the next token has removed it");
     drop(process);
+}
+
+/// How many messages to the device came.
+fn keys(synced: &Value) -> usize {
+    synced["to_device"]["events"].as_array().map_or(0, Vec::len)
 }
 
 /// Takes whatever space is left.
