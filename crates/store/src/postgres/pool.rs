@@ -321,7 +321,8 @@ pub(super) fn is_passing(error: &tokio_postgres::Error) -> bool {
     // written down the commit. Who connects to it while there is no room for a session is told so, too.
     match error.as_db_error().and_then(DbError::parsed_severity) {
         Some(Severity::Panic) => return true,
-        Some(Severity::Fatal) if *state == SqlState::DISK_FULL => return true,
+        // Class 53: resources; 58 and XX: the system and PostgreSQL itself. Without room for its files it says any of them.
+        Some(Severity::Fatal) if ["53", "58", "XX"].iter().any(|class| state.code().starts_with(class)) => return true,
         _ => {}
     }
     // Class 08: connection exceptions. Class 57: the server stops, starts, or cancelled the statement.
