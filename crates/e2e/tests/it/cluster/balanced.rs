@@ -200,6 +200,13 @@ async fn nginx_asks_another_node_when_one_is_silent_but_lets_long_polls_wait() {
     let path = format!("/_matrix/client/v3/sync?timeout=4000&since={}", since.as_str().expect("a token"));
     balanced.get(&path).by(&alice).ok().await;
     assert!(begun.elapsed() >= Duration::from_secs(4), "{:?}", begun.elapsed());
+    let reserved = balanced.request("POST", "/_matrix/media/v1/create").by(&alice).ok().await;
+    let uri = reserved["content_uri"].as_str().expect("an address").trim_start_matches("mxc://").to_owned();
+    for download in ["client/v1/media/download", "media/v3/download"] {
+        let path = format!("/_matrix/{download}/{uri}?timeout_ms=3000");
+        let (_, answer) = balanced.get(&path).by(&alice).send().await;
+        assert_eq!(answer["errcode"], "M_NOT_YET_UPLOADED", "{path}: {answer}");
+    }
     nodes.at(0).signal("STOP").await;
     let sends = (0..6).map(async |n| {
         let path = balanced.room(&room, &format!("send/m.room.message/{n}"));
