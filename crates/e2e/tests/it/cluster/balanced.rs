@@ -202,11 +202,9 @@ async fn nginx_asks_another_node_when_one_is_silent_but_lets_long_polls_wait() {
     assert!(begun.elapsed() >= Duration::from_secs(4), "{:?}", begun.elapsed());
     let reserved = balanced.request("POST", "/_matrix/media/v1/create").by(&alice).ok().await;
     let uri = reserved["content_uri"].as_str().expect("an address").trim_start_matches("mxc://").to_owned();
-    for download in ["client/v1/media/download", "media/v3/download"] {
-        let path = format!("/_matrix/{download}/{uri}?timeout_ms=3000");
-        let (_, answer) = balanced.get(&path).by(&alice).send().await;
-        assert_eq!(answer["errcode"], "M_NOT_YET_UPLOADED", "{path}: {answer}");
-    }
+    let path = format!("/_matrix/client/v1/media/download/{uri}?timeout_ms=3000");
+    let (_, answer) = balanced.get(&path).by(&alice).send().await;
+    assert_eq!(answer["errcode"], "M_NOT_YET_UPLOADED", "{answer}");
     nodes.at(0).signal("STOP").await;
     let sends = (0..6).map(async |n| {
         let path = balanced.room(&room, &format!("send/m.room.message/{n}"));
