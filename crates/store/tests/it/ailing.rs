@@ -5,14 +5,18 @@ use std::{
     process::Command,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
     time::Duration,
 };
 
 use services::{Cut, Postgres, Proxy};
 use store::{Db, Error, postgres::Config};
-use tokio::{net::TcpListener, time::timeout};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional},
+    net::{TcpListener, TcpStream},
+    time::timeout,
+};
 
 use crate::log::{committed, create, history, send};
 
@@ -115,6 +119,54 @@ async fn a_database_that_ends_since_its_log_is_full_is_waited_for() {
     server.start_again().await.unwrap();
     committed(waiting.await.unwrap().unwrap());
     assert_eq!(history(&db).await.len(), kept + 1);
+}
+
+/// As a server does whose disk is full when it begins a session: the words are PostgreSQL's own, its code is the one it
+/// has for what should not happen.
+async fn refuse_session(mut connection: TcpStream) -> std::io::Result<()> {
+    let asked = connection.read_u32().await?;
+    connection.read_exact(&mut vec![0; asked as usize - 4]).await?;
+    let said = b"SFATAL\0VFATAL\0CXX000\0Mcould not write init file\0\0";
+    connection.write_u8(b'E').await?;
+    connection.write_u32(4 + said.len() as u32).await?;
+    connection.write_all(said).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_has_no_room_for_a_session_is_waited_for() {
+    let server = Postgres::start(&[("fsync", "off")]).await.unwrap();
+    server.create_database("app").await.unwrap();
+    let (front, full) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), Arc::new(AtomicBool::new(false)));
+    let url = format!("postgres://postgres@{}/app", front.local_addr().unwrap());
+    tokio::spawn({
+        let (full, server) = (full.clone(), server.addr());
+        async move {
+            while let Ok((mut connection, _)) = front.accept().await {
+                let full = full.load(Relaxed);
+                tokio::spawn(async move {
+                    if full {
+                        return refuse_session(connection).await;
+                    }
+                    let mut through = TcpStream::connect(server).await?;
+                    copy_bidirectional(&mut connection, &mut through).await.map(drop)
+                });
+            }
+        }
+    });
+    let db = open(&url).await;
+    create(&db).await;
+    full.store(true, Relaxed);
+    let end = "select pg_terminate_backend(pid) from pg_stat_activity where datname = 'app'";
+    server.sql("postgres", end).await.unwrap();
+    let waiting = tokio::spawn({
+        let db = db.clone();
+        async move { db.commit(send("$waiting")).await }
+    });
+    assert!(matches!(db.heads().await, Err(Error::Unavailable)));
+    assert!(!waiting.is_finished(), "it should wait: {:?}", waiting.await);
+    full.store(false, Relaxed);
+    committed(waiting.await.unwrap().unwrap());
+    assert_eq!(history(&db).await.len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
