@@ -1,7 +1,7 @@
 //! A user in memory: the rooms, the account data, the devices that messages wait for, and what has just changed.
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
     sync::{
         Arc,
         atomic::{AtomicI64, AtomicUsize, Ordering},
@@ -60,6 +60,8 @@ pub(crate) struct Inner {
     touched: VecDeque<Touch>,
     /// Touches at or before this clock may be forgotten.
     touched_from: u64,
+    /// The newest positions of those that are, by shard.
+    forgotten: BTreeMap<Shard, i64>,
     /// People whose presence changed.
     pub(crate) presence: Marks,
     /// Rooms where somebody began or ended typing.
@@ -138,6 +140,7 @@ impl HotUser {
             to_device: HashMap::new(),
             touched: VecDeque::new(),
             touched_from: 1,
+            forgotten: BTreeMap::new(),
             presence: Marks::default(),
             typing: Marks::default(),
             gone: HashMap::new(),
@@ -223,6 +226,8 @@ impl Inner {
             && let Some(dropped) = self.touched.pop_front()
         {
             self.touched_from = dropped.clock;
+            let newest = self.forgotten.entry(dropped.at.0).or_default();
+            *newest = dropped.at.1.max(*newest);
         }
     }
 
@@ -230,6 +235,10 @@ impl Inner {
     /// cursor passes the record, so a token with the clock itself could leave out a room whose news it does not have.
     pub(crate) fn settled(&self, cursors: &[i64]) -> u64 {
         let passed = |(shard, pos): (Shard, i64)| cursors.get(shard as usize).is_some_and(|cursor| pos <= *cursor);
+        // Which rooms those were is not known any more: the next answer has to go by positions.
+        if !self.forgotten.iter().all(|(shard, pos)| passed((*shard, *pos))) {
+            return self.touched_from - 1;
+        }
         let unsettled = self.touched.iter().find(|touch| !passed(touch.at));
         unsettled.map_or(self.clock, |touch| touch.clock - 1)
     }
@@ -294,6 +303,25 @@ mod tests {
         assert!(settled < inner.clock);
         assert!(inner.touched_since(settled).is_some_and(|rooms| rooms.contains(&cake)));
         assert_eq!(inner.settled(&[11]), inner.clock);
+    }
+
+    #[test]
+    fn a_change_that_the_cursor_has_not_passed_is_news_however_many_come_after_it() {
+        let user = user();
+        let mut inner = user.inner.lock();
+        for n in 0..TOUCHED as i64 + 100 {
+            inner.touch(&format!("!{n}").into(), (n % 8, n + 1));
+        }
+        assert_eq!(inner.touched_since(inner.settled(&[0; 8])), None, "rooms are compared one by one");
+        let all = [TOUCHED as i64 + 100; 8];
+        assert_eq!(inner.settled(&all), inner.clock);
+        // Another is touched by what is in no log, and pushes one out that a cursor has not passed.
+        inner.touch(&"!tea".into(), (0, all[0] + 1));
+        for n in 0..TOUCHED {
+            inner.touch(&format!("!{n}").into(), (0, 0));
+        }
+        assert_eq!(inner.touched_since(inner.settled(&all)), None);
+        assert_eq!(inner.settled(&[all[0] + 1; 8]), inner.clock);
     }
 
     #[test]
