@@ -97,13 +97,22 @@ pub fn unredacted(shard: Shard, room_id: &str, seq: i64, json: &str) -> Stmt {
 /// Lets the commit stand only if the state event that replaced the one numbered `seq` is still the one numbered
 /// `successor` (0: none): it repeats what is to be redacted.
 pub fn replaced_by(shard: Shard, room_id: &str, event: &Event, successor: i64) -> Stmt {
-    Stmt::new(
-        "update room set version = version where shard = $1 and room_id = $2
-         and coalesce((select min(seq) from event where shard = $1 and room_id = $2 and type = $3 and state_key = $4
-                         and seq > $5 and state_key is not null), 0) = $6",
-        params![shard, room_id, &event.kind, event.state_key.as_deref().unwrap_or_default(), event.seq, successor],
-    )
-    .expect(1)
+    let sql = match successor {
+        // One that comes in the same batch is among the room's state already, and among its events not yet.
+        0 => {
+            "update room set version = version where shard = $1 and room_id = $2
+             and exists (select 1 from state where shard = $1 and room_id = $2 and type = $3 and state_key = $4 and seq = $5)"
+        }
+        _ => {
+            "update room set version = version where shard = $1 and room_id = $2
+             and (select min(seq) from event where shard = $1 and room_id = $2 and type = $3 and state_key = $4
+                    and seq > $5 and state_key is not null) = $6"
+        }
+    };
+    let state_key = event.state_key.as_deref().unwrap_or_default();
+    let mut params = params![shard, room_id, &event.kind, state_key, event.seq];
+    params.extend((successor > 0).then(|| successor.into()));
+    Stmt::new(sql, params).expect(1)
 }
 
 /// Replaces an event's JSON by what a redaction leaves of it. A retry of its sending still finds it through `txn`.

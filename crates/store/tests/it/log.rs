@@ -141,6 +141,24 @@ pub(crate) async fn a_commit_decided_on_outdated_state_is_refused_and_changes_no
     assert_eq!(history(&db).await.len(), 2);
 }
 
+pub(crate) async fn what_is_to_be_redacted_and_repeated_meanwhile_is_not_redacted_alone(store: Store) {
+    let db = store.open().await;
+    create(&db).await;
+    let topic = events::from(&db, 0, ROOM, 1, 1).await.unwrap().remove(0);
+    let redaction = |successor: i64| {
+        let writes = vec![events::replaced_by(0, ROOM, &topic, successor), events::redact(0, ROOM, 1, "{}")];
+        Commit { writes, ..send("$redaction") }
+    };
+    let mut next = send("$next");
+    next.room.as_mut().unwrap().events = vec![event("$next", Some(""))];
+    // Both in one batch, in this order.
+    let (next, alone) = tokio::join!(db.commit(next), db.commit(redaction(0)));
+    committed(next.unwrap());
+    assert!(matches!(alone, Err(Error::Expectation(0))), "{alone:?}");
+    assert!(matches!(db.commit(redaction(5)).await, Err(Error::Expectation(0))));
+    committed(db.commit(redaction(2)).await.unwrap());
+}
+
 pub(crate) async fn a_command_that_fails_leaves_its_neighbours_and_no_gap(store: Store) {
     let db = store.open().await;
     create(&db).await;
@@ -283,6 +301,7 @@ suite! {
     positions_and_numbers_are_dense_under_concurrent_commits,
     a_transaction_id_yields_one_event_also_within_a_batch_and_after_a_restart,
     a_commit_decided_on_outdated_state_is_refused_and_changes_nothing,
+    what_is_to_be_redacted_and_repeated_meanwhile_is_not_redacted_alone,
     a_command_that_fails_leaves_its_neighbours_and_no_gap,
     a_write_is_all_or_nothing,
     the_log_reads_back_as_it_was_followed,
