@@ -2,6 +2,7 @@
 
 use std::{future::ready, sync::Arc};
 
+use ruma::UserId;
 use serde::Serialize;
 use serde_json::{
     Map, Value,
@@ -29,12 +30,13 @@ pub async fn get(chat: &Chat, user_id: &str, room_id: &str, kind: &str) -> Resul
 /// Sets account data of a type that is the client's to set.
 ///
 /// # Errors
-/// M_BAD_JSON for one of the server's types, M_TOO_LARGE.
-pub async fn set(chat: &Chat, user_id: &str, room_id: &str, kind: &str, content: &Map<String, Value>) -> Result<()> {
+/// M_BAD_JSON for one of the server's types, M_TOO_LARGE, M_LIMIT_EXCEEDED.
+pub async fn set(chat: &Chat, user_id: &UserId, room_id: &str, kind: &str, content: &Map<String, Value>) -> Result<()> {
+    chat.rate_limits.check_message(user_id)?;
     if RESERVED.contains(&kind) {
         return Err(Error::matrix(405, "M_BAD_JSON", format!("{kind} has an endpoint of its own.")));
     }
-    put(chat, user_id, room_id, kind, content).await
+    put(chat, user_id.as_str(), room_id, kind, content).await
 }
 
 /// Sets account data of any type.
@@ -135,14 +137,15 @@ fn read_tags(json: Option<&RawValue>) -> Map<String, Value> {
 /// Tags the room, or takes a tag away (none).
 ///
 /// # Errors
-/// M_INVALID_PARAM for a tag that is too long.
+/// M_INVALID_PARAM for a tag that is too long, M_LIMIT_EXCEEDED.
 pub async fn tag(
     chat: &Chat,
-    user_id: &str,
+    user_id: &UserId,
     room_id: &str,
     tag: &str,
     content: Option<Map<String, Value>>,
 ) -> Result<()> {
+    chat.rate_limits.check_message(user_id)?;
     if tag.is_empty() || tag.len() > 255 {
         return Err(Error::invalid("A tag has 1 to 255 bytes."));
     }
@@ -154,5 +157,5 @@ pub async fn tag(
         };
         ready(Ok(Some(serde_json::json!({ "tags": tags }))))
     };
-    modify(chat, user_id, room_id, "m.tag", change).await
+    modify(chat, user_id.as_str(), room_id, "m.tag", change).await
 }

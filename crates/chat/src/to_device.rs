@@ -11,10 +11,12 @@ use store::{
 
 use crate::{Chat, Error, Result, sessions::Session};
 
-/// Messages in one request.
+/// Messages in one request, one for each device that gets it.
 const MAX_MESSAGES: usize = 10_000;
 /// The largest content, bytes of JSON.
 const MAX: usize = 65_536;
+/// What all of them together take at most, bytes of JSON.
+const MAX_ALL: usize = 4 * 1024 * 1024;
 
 /// Content by user and device; the device `*` stands for all of the user's devices.
 pub type Messages = BTreeMap<String, BTreeMap<String, Map<String, Value>>>;
@@ -22,14 +24,15 @@ pub type Messages = BTreeMap<String, BTreeMap<String, Map<String, Value>>>;
 /// Queues the messages. Users and devices that do not exist are passed over, as the specification has it.
 ///
 /// # Errors
-/// M_TOO_LARGE.
+/// M_TOO_LARGE, M_LIMIT_EXCEEDED.
 pub async fn send(chat: &Chat, session: &Session, kind: &str, txn_id: &str, messages: &Messages) -> Result<()> {
-    let count: usize = messages.values().map(BTreeMap::len).sum();
+    chat.rate_limits.check_message(&session.user_id)?;
     let too_large = || Error::matrix(413, "M_TOO_LARGE", "Too many or too large messages at once.");
-    if count > MAX_MESSAGES || kind.len() > 255 || txn_id.len() > 255 {
+    if messages.values().map(BTreeMap::len).sum::<usize>() > MAX_MESSAGES || kind.len() > 255 || txn_id.len() > 255 {
         return Err(too_large());
     }
     let mut commits: BTreeMap<Shard, Commit> = BTreeMap::new();
+    let (mut count, mut bytes) = (0, 0);
     for (user_id, by_device) in messages {
         let (shard, devices) = (chat.user_shard(user_id), to_device::devices(&chat.db, user_id).await?);
         for (target, content) in by_device {
@@ -38,6 +41,10 @@ pub async fn send(chat: &Chat, session: &Session, kind: &str, txn_id: &str, mess
                 return Err(too_large());
             }
             for device_id in devices.iter().filter(|device| target == "*" || device.as_ref() == target) {
+                (count, bytes) = (count + 1, bytes + json.len());
+                if count > MAX_MESSAGES || bytes > MAX_ALL {
+                    return Err(too_large());
+                }
                 let commit = commits.entry(shard).or_insert_with(|| new_commit(chat, session, kind, txn_id, shard));
                 let idx = commit.writes.len() as i64;
                 commit.writes.push(to_device::put(shard, user_id, device_id, idx, &json));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     db::Stmt,
     error::{Error, Result},
-    log::{Commit, Committed, Event, NewEvent, Outcome, Record, Segment, Shard},
+    log::{Change, Commit, Committed, Event, NewEvent, Outcome, Record, Segment, Shard},
     value::Value,
 };
 
@@ -74,11 +74,17 @@ impl Command {
         self.commit().and_then(|commit| commit.room.as_ref()).map_or(&[], |room| &room.events)
     }
 
+    /// Whether one of its statements has to change a certain number of rows.
+    pub(crate) fn expects(&self) -> bool {
+        self.writes().iter().any(|write| write.expect.is_some())
+    }
+
     /// Bytes that it takes, about.
     pub(crate) fn size(&self) -> usize {
         let text = |value: &Value| if let Value::Text(text) = value { text.len() } else { 16 };
         let writes: usize = self.writes().iter().flat_map(|write| &write.params).map(text).sum();
-        writes + self.events().iter().map(|event| event.json.get().len() + 256).sum::<usize>() + 256
+        let changes: usize = self.commit().into_iter().flat_map(|commit| &commit.changes).map(Change::size).sum();
+        writes + changes + self.events().iter().map(|event| event.json.get().len() + 256).sum::<usize>() + 256
     }
 }
 

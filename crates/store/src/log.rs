@@ -260,6 +260,15 @@ pub enum Change {
 }
 
 impl Change {
+    /// Bytes that it takes, about.
+    pub(crate) fn size(&self) -> usize {
+        let json = match self {
+            Self::Redacted { json, .. } | Self::AccountData { json, .. } => json.get().len(),
+            _ => 0,
+        };
+        json + 256
+    }
+
     /// The room that it changes for its members.
     pub fn room_id(&self) -> Option<&Arc<str>> {
         match self {
@@ -322,6 +331,14 @@ pub struct Record {
     pub events: Vec<Arc<Event>>,
     /// The other changes.
     pub changes: Vec<Change>,
+}
+
+impl Record {
+    /// Bytes that it takes, about.
+    pub fn size(&self) -> usize {
+        let events = self.events.iter().map(|event| event.json.get().len() + 256);
+        events.chain(self.changes.iter().map(Change::size)).sum::<usize>() + 64
+    }
 }
 
 /// What a follower is told of.

@@ -28,8 +28,9 @@ use crate::{
     log::Shard,
 };
 
-/// Commands that may wait; one more is refused with [`Error::Overloaded`].
+/// Commands that may wait, and bytes that they may take; one more is refused with [`Error::Overloaded`].
 const LIMIT: usize = 16 * 1024;
+const LIMIT_BYTES: usize = 128 * 1024 * 1024;
 /// So many commands are worth a call beside each one that is under way: its own cost is a small part of theirs.
 pub(crate) const WORTH: usize = 32;
 /// Where so many were in a batch or could have been in the next, as many may be about to come again, and are to share a call.
@@ -69,6 +70,7 @@ struct Inner {
     /// How many commands wait in those.
     ready_commands: usize,
     waiting: usize,
+    waiting_bytes: usize,
     /// When the batches began that are under way and whose outcome is not in doubt, by number.
     under_way: BTreeMap<u64, Instant>,
     /// The last batch.
@@ -116,6 +118,8 @@ pub(crate) struct Job {
     pub(crate) command: Command,
     pub(crate) key: Key,
     asked: Instant,
+    /// Bytes that it takes, about.
+    size: usize,
     /// An earlier attempt may yet be committed.
     pub(crate) in_doubt: bool,
     reply: oneshot::Sender<Result<Answer>>,
@@ -171,6 +175,7 @@ impl Batch<'_> {
             inner.shards[*shard as usize].alone = true;
         }
         inner.waiting += jobs.len();
+        inner.waiting_bytes += jobs.iter().map(|job| job.size).sum::<usize>();
         for job in jobs.into_iter().rev() {
             inner.shards[job.shard as usize].jobs.push_front(job);
         }
@@ -202,6 +207,7 @@ impl Queues {
             ready: VecDeque::new(),
             ready_commands: 0,
             waiting: 0,
+            waiting_bytes: 0,
             under_way: BTreeMap::new(),
             last: Ended { at: now, company: 0 },
             pushed: now,
@@ -230,13 +236,13 @@ impl Queues {
     /// is none.
     pub(crate) fn push(&self, shard: Shard, command: Command) -> Result<oneshot::Receiver<Result<Answer>>> {
         let (reply, answer) = oneshot::channel();
-        let (key, asked) = (self.key(&command), Instant::now());
-        let job = Job { shard, command, key, asked, in_doubt: false, reply };
+        let (key, asked, size) = (self.key(&command), Instant::now(), command.size());
+        let job = Job { shard, command, key, asked, size, in_doubt: false, reply };
         let mut inner = self.inner.lock();
         if inner.closed {
             return Err(Error::Closed);
         }
-        if inner.waiting >= LIMIT {
+        if inner.waiting >= LIMIT || inner.waiting_bytes >= LIMIT_BYTES {
             return Err(Error::Overloaded);
         }
         let queue = inner.shards.get_mut(shard as usize).ok_or(Error::NoRoom)?;
@@ -246,6 +252,7 @@ impl Queues {
         queue.jobs.push_back(job);
         let (is_ready, is_first) = (queue.busy.is_none(), queue.jobs.len() == 1);
         inner.waiting += 1;
+        inner.waiting_bytes += size;
         if is_ready {
             inner.pushed = asked;
             inner.ready_commands += 1;
@@ -361,7 +368,7 @@ impl Inner {
             && let Some(shard) = self.ready.pop_front()
         {
             let queue = &mut self.shards[shard as usize];
-            let first = queue.jobs.front().map_or(0, |job| job.command.size());
+            let first = queue.jobs.front().map_or(0, |job| job.size);
             if !shards.is_empty() && (queue.alone || bytes + first > BATCH_BYTES) {
                 // It is the next batch's, before all others.
                 self.ready.push_front(shard);
@@ -372,12 +379,13 @@ impl Inner {
             shards.push(shard);
             let mut keys = HashSet::new();
             while let Some(next) = queue.jobs.front() {
-                bytes += next.command.size();
+                bytes += next.size;
                 let full = jobs.len() == BATCH || (bytes > BATCH_BYTES && !jobs.is_empty());
                 if full || !keys.insert(next.key.clone()) {
                     break;
                 }
                 self.waiting -= 1;
+                self.waiting_bytes -= next.size;
                 jobs.extend(queue.jobs.pop_front().filter(|job| !job.is_abandoned()));
             }
             if queue.alone || bytes > BATCH_BYTES {

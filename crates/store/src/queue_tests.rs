@@ -272,6 +272,27 @@ async fn the_queues_are_limited() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_bytes_in_the_queues_are_limited() {
+    let queues = queues(2);
+    let large = || Command::Write(vec![crate::db::Stmt::new("", crate::params!["x".repeat(LIMIT_BYTES / 4)])]);
+    let answers: Vec<_> = (0..4).map(|_| queues.push(0, large()).unwrap()).collect();
+    assert!(matches!(queues.push(1, Command::Write(Vec::new())), Err(Error::Overloaded)));
+    let (_, mut batch) = next(&queues).unwrap();
+    assert_eq!(batch.jobs.len(), 1, "each has more than a batch should");
+    let _more = queues.push(1, large()).unwrap();
+    let jobs = mem::take(&mut batch.jobs);
+    batch.give_back(jobs);
+    drop(batch);
+    assert!(matches!(queues.push(1, Command::Write(Vec::new())), Err(Error::Overloaded)));
+    while let Some((_, batch)) = next(&queues) {
+        drop(batch);
+        tokio::time::advance(SLOW).await;
+    }
+    assert_eq!(queues.inner.lock().waiting_bytes, 0);
+    drop(answers);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_slow_batch_holds_up_other_shards_for_a_second_and_its_own_for_five() {
     let queues = queues(2);
     let _answers = [push(&queues, 0, 1), push(&queues, 0, 1)];

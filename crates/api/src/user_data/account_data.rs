@@ -44,7 +44,7 @@ async fn read(
 }
 
 /// Sets the user's global account data of a type. M_FORBIDDEN for another user, M_BAD_JSON, M_TOO_LARGE,
-/// M_RESOURCE_LIMIT_EXCEEDED.
+/// M_RESOURCE_LIMIT_EXCEEDED, M_LIMIT_EXCEEDED.
 pub(crate) async fn put(
     State(chat): State<App>,
     Auth(session): Auth,
@@ -52,7 +52,7 @@ pub(crate) async fn put(
     Json(content): Json<Map<String, Value>>,
 ) -> ApiResult<Json<Value>> {
     session.check_self(&user_id)?;
-    account_data::set(&chat, &user_id, "", &kind, &content).await?;
+    account_data::set(&chat, &session.user_id, "", &kind, &content).await?;
     Ok(Json(json!({})))
 }
 
@@ -65,7 +65,7 @@ pub(crate) async fn put_room(
 ) -> ApiResult<Json<Value>> {
     session.check_self(&user_id)?;
     check_room(&room_id)?;
-    account_data::set(&chat, &user_id, &room_id, &kind, &content).await?;
+    account_data::set(&chat, &session.user_id, &room_id, &kind, &content).await?;
     Ok(Json(json!({})))
 }
 

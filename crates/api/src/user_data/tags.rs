@@ -21,7 +21,7 @@ pub(crate) async fn get(
     Ok(Json(json!({ "tags": account_data::tags(&chat, &user_id, &room_id).await? })))
 }
 
-/// Tags the room. M_FORBIDDEN for another user, M_INVALID_PARAM.
+/// Tags the room. M_FORBIDDEN for another user, M_INVALID_PARAM, M_LIMIT_EXCEEDED.
 pub(crate) async fn put(
     State(chat): State<App>,
     Auth(session): Auth,
@@ -30,11 +30,11 @@ pub(crate) async fn put(
 ) -> ApiResult<Json<Value>> {
     session.check_self(&user_id)?;
     check_room(&room_id)?;
-    account_data::tag(&chat, &user_id, &room_id, &tag, Some(content)).await?;
+    account_data::tag(&chat, &session.user_id, &room_id, &tag, Some(content)).await?;
     Ok(Json(json!({})))
 }
 
-/// Takes a tag away. M_FORBIDDEN for another user.
+/// Takes a tag away. M_FORBIDDEN for another user, M_LIMIT_EXCEEDED.
 pub(crate) async fn delete(
     State(chat): State<App>,
     Auth(session): Auth,
@@ -42,6 +42,6 @@ pub(crate) async fn delete(
 ) -> ApiResult<Json<Value>> {
     session.check_self(&user_id)?;
     check_room(&room_id)?;
-    account_data::tag(&chat, &user_id, &room_id, &tag, None).await?;
+    account_data::tag(&chat, &session.user_id, &room_id, &tag, None).await?;
     Ok(Json(json!({})))
 }

@@ -100,11 +100,9 @@ impl Message<'_> {
 
 /// Commits of this node, for the others.
 pub(crate) fn hint(committed: &Committed) -> Option<Bytes> {
-    let size =
-        |record: &Arc<Record>| record.events.iter().map(|event| event.json.get().len() + 256).sum::<usize>() + 64;
     let mut room = MAX_PAYLOAD;
     let segments = committed.segments.iter().map(|Segment { shard, epoch, records }| {
-        let left = room.checked_sub(records.iter().map(size).sum());
+        let left = room.checked_sub(records.iter().map(|record| record.size()).sum());
         room = left.unwrap_or(room);
         let told = if left.is_some() { records.as_slice() } else { &[] };
         let told: Option<Vec<_>> = told.iter().map(|record| write_record(record)).collect();

@@ -9,10 +9,13 @@ use store::log::{Change, Head, Record};
 
 /// Records kept.
 const WINDOW: usize = 16_384;
+/// Bytes that they take at most, about.
+const WINDOW_BYTES: usize = 32 * 1024 * 1024;
 /// After so many records, rooms without one in the window are forgotten.
 const SWEEP: i64 = 4_096;
-/// Records that came early and are kept; later ones are read from the log when their turn comes.
+/// Records that came early and are kept, and bytes of them; others are read from the log when their turn comes.
 const EARLY: usize = 4_096;
+const EARLY_BYTES: usize = 16 * 1024 * 1024;
 
 /// The recent end of a shard's log.
 pub(crate) struct Tail {
@@ -20,12 +23,15 @@ pub(crate) struct Tail {
     pub(crate) epoch: i64,
     /// Everything up to here was taken in.
     cursor: i64,
-    window: VecDeque<Arc<Record>>,
+    /// With the size of each: what is dropped has not been looked at for long, and the processor would have to wait for it.
+    window: VecDeque<(Arc<Record>, usize)>,
+    window_bytes: usize,
     /// The last change of each room in the window, and of some that have left it.
     rooms: HashMap<Arc<str>, i64>,
     /// Records after this position are in the window.
     from: i64,
     early: BTreeMap<i64, Arc<Record>>,
+    early_bytes: usize,
 }
 
 /// What a record is to a tail.
@@ -45,9 +51,11 @@ impl Tail {
             epoch: head.epoch,
             cursor: head.pos,
             window: VecDeque::new(),
+            window_bytes: 0,
             rooms: HashMap::new(),
             from: head.pos,
             early: BTreeMap::new(),
+            early_bytes: 0,
         }
     }
 
@@ -59,7 +67,8 @@ impl Tail {
         if record.pos <= self.cursor {
             return Arrived::Known;
         }
-        if self.early.len() < EARLY {
+        if self.early.len() < EARLY && self.early_bytes < EARLY_BYTES && !self.early.contains_key(&record.pos) {
+            self.early_bytes += record.size();
             self.early.insert(record.pos, record.clone());
         }
         Arrived::Early
@@ -72,6 +81,7 @@ impl Tail {
                 return None;
             }
             let record = first.remove();
+            self.early_bytes -= record.size();
             if record.pos == self.cursor + 1 {
                 return Some(record);
             }
@@ -90,23 +100,25 @@ impl Tail {
         for room_id in changed {
             self.rooms.insert(room_id.clone(), record.pos);
         }
-        self.window.push_back(record);
-        if self.window.len() > WINDOW
-            && let Some(dropped) = self.window.pop_front()
-        {
-            self.from = dropped.pos;
-            // From time to time, and not by the rooms of what is dropped: it has not been looked at for long, and the
-            // processor would have to wait for it.
+        let size = record.size();
+        self.window_bytes += size;
+        self.window.push_back((record, size));
+        while self.window.len() > WINDOW || self.window_bytes > WINDOW_BYTES {
+            let Some((_, size)) = self.window.pop_front() else { break };
+            self.window_bytes -= size;
+            self.from += 1;
+            // From time to time, and not by the rooms of what is dropped, for the same reason.
             if self.from % SWEEP == 0 {
-                self.rooms.retain(|_, last| *last > dropped.pos);
+                self.rooms.retain(|_, last| *last > self.from);
             }
         }
     }
 
     /// The records after `pos`, unless they are not all in the window any more.
     pub(crate) fn since(&self, pos: i64) -> Option<Vec<Arc<Record>>> {
-        let start = self.window.partition_point(|record| record.pos <= pos);
-        (pos >= self.from).then(|| self.window.range(start..).cloned().collect())
+        // They follow each other without gaps.
+        let start = usize::try_from(pos - self.from).ok()?.min(self.window.len());
+        Some(self.window.range(start..).map(|(record, _)| record.clone()).collect())
     }
 
     /// Of `rooms`, those that changed after `pos`; nothing if that is before the window.
@@ -175,6 +187,35 @@ mod tests {
         assert_eq!(tail.rooms.len(), 1);
         let busy = "!busy".into();
         assert_eq!(tail.changed_since(tail.from, [&busy].into_iter()).map(|rooms| rooms.len()), Some(1));
+    }
+
+    #[test]
+    fn records_that_take_much_room_are_kept_for_less_long() {
+        let large = |pos| {
+            let json = serde_json::value::RawValue::from_string(format!("\"{}\"", "x".repeat(1 << 20))).unwrap();
+            let (user_id, room_id, kind) = ("@a:b".into(), "".into(), "m.tag".into());
+            let change = Change::AccountData { user_id, room_id, kind, json: json.into() };
+            Arc::new(Record { shard: 0, pos, events: Vec::new(), changes: vec![change] })
+        };
+        let mut tail = Tail::new(Head { epoch: 1, pos: 0 });
+        for pos in 1..=100 {
+            tail.push(large(pos), &[]);
+            assert!(tail.window.len() <= WINDOW_BYTES >> 20);
+        }
+        assert_eq!(tail.since(99).map(|records| records[0].pos), Some(100));
+        assert!(tail.since(tail.from - 1).is_none());
+        for pos in 102..=200 {
+            tail.arrived(&large(pos));
+        }
+        assert!(tail.early.len() <= 1 + (EARLY_BYTES >> 20), "others are read from the log");
+        tail.push(large(101), &[]);
+        while let Some(record) = tail.next_early() {
+            tail.push(record, &[]);
+        }
+        assert_eq!((tail.early_bytes, tail.has_gap()), (0, false));
+        let small: Vec<_> = (tail.cursor + 1..=tail.cursor + WINDOW as i64).collect();
+        take(&mut tail, &small);
+        assert_eq!(tail.window_bytes, WINDOW * record(0).size());
     }
 
     #[test]

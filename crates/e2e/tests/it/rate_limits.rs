@@ -79,6 +79,24 @@ async fn an_untrusted_client_cannot_choose_its_address() {
 }
 
 #[tokio::test]
+async fn what_is_kept_for_a_user_and_sent_to_devices_is_limited_like_messages() {
+    let server = limited(|rules| rules.rate_limits.message = Rate { per_second: 0.001, burst: 5 }).await;
+    for (name, path) in [
+        ("alice", "/_matrix/client/v3/user/@alice:localhost/account_data/org.example"),
+        ("bob", "/_matrix/client/v3/user/@bob:localhost/rooms/!room:localhost/tags/u.work"),
+        ("carol", "/_matrix/client/v3/sendToDevice/org.example.key"),
+    ] {
+        let user = server.register(name).await;
+        for n in 0..6 {
+            let path = if name == "carol" { format!("{path}/{n}") } else { path.to_owned() };
+            let request = server.put(&path, json!({ "order": 0.1 * f64::from(n), "messages": {} })).by(&user);
+            let (status, answer) = request.send().await;
+            assert_eq!(status, if n < 5 { 200 } else { 429 }, "{name}: {answer}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn messages_of_one_user_are_limited() {
     let server = limited(|rules| rules.rate_limits.message = Rate { per_second: 0.001, burst: 5 }).await;
     let (alice, bob) = (server.register("alice").await, server.register("bob").await);

@@ -65,6 +65,21 @@ async fn a_star_reaches_all_devices_of_a_user_and_nobody_else() {
 }
 
 #[tokio::test]
+async fn what_all_devices_get_is_limited_as_a_whole() {
+    let server = Server::start().await;
+    let alice = server.register("alice").await;
+    for _ in 1..70 {
+        server.login("alice").await;
+    }
+    let path = "/_matrix/client/v3/sendToDevice/org.example.key/1";
+    let to_all = |bytes: usize| json!({ "messages": { &alice.id: { "*": { "n": 1, "x": "x".repeat(bytes) } } } });
+    server.put(path, to_all(62_000)).by(&alice).refused(413, "M_TOO_LARGE").await;
+    assert_eq!(server.sync(&alice, None).await.get("to_device"), None);
+    server.put(path, to_all(50_000)).by(&alice).ok().await;
+    assert_eq!(numbers(&server.sync(&alice, None).await), [1]);
+}
+
+#[tokio::test]
 async fn what_cannot_be_a_message_is_refused() {
     let server = Server::start().await;
     let alice = server.register("alice").await;
