@@ -78,6 +78,11 @@ impl<A: Append> Batcher<A> {
                 // One command that the database refuses must not take its neighbours with it.
                 Err(Failure::Refused(error, Some(index))) if index < jobs.len() => {
                     jobs.remove(index).finish(Err(error));
+                    // What expects nothing does not fail so, and is not sent once more for each command that does.
+                    let safe: Vec<_> = jobs.extract_if(.., |job| !job.command.expects()).collect();
+                    if !safe.is_empty() {
+                        Box::pin(self.settle(append, safe, batch, all)).await;
+                    }
                 }
                 Err(Failure::Refused(error, _)) if jobs.len() > 1 && !matches!(error, Error::Full) => {
                     for job in jobs {
@@ -88,9 +93,9 @@ impl<A: Append> Batcher<A> {
                 Err(Failure::Refused(error, _)) => {
                     tracing::error!(name: "store.commit", %error, commands = jobs.len(), "a transaction failed");
                     for job in jobs {
-                        // "The storage is full" promises that nothing was written.
-                        let unknown = job.in_doubt && matches!(error, Error::Full);
-                        job.finish(Err(if unknown { Error::Unavailable } else { error.clone() }));
+                        // That it failed now does not say that an earlier attempt will.
+                        let error = if job.in_doubt { Error::Unavailable } else { error.clone() };
+                        job.finish(Err(error));
                     }
                     return;
                 }
@@ -177,7 +182,7 @@ mod tests {
         run(vec![0; count], failures).await.0
     }
 
-    /// What writes in these shards are answered, and the shards of each call.
+    /// What writes in these shards are answered, and the shards of each call. Those in shard 1 expect to change a row.
     async fn run(shards: Vec<Shard>, failures: Vec<Failure>) -> (Vec<Result<Answer>>, Vec<Vec<Shard>>) {
         let (queues, calls) = (Arc::new(Queues::new(3, [0; 8], WORTH)), Arc::default());
         let batcher = Batcher {
@@ -186,7 +191,11 @@ mod tests {
             follower: Arc::default(),
             stats: Arc::default(),
         };
-        let ask = |shard| queues.push(shard, Command::Write(Vec::new())).unwrap();
+        let expecting = || vec![crate::db::Stmt::new("", Vec::new()).expect(1)];
+        let ask = |shard| {
+            let statements = if shard == 1 { expecting() } else { Vec::new() };
+            queues.push(shard, Command::Write(statements)).unwrap()
+        };
         let waiting: Vec<_> = shards.into_iter().map(ask).collect();
         queues.close();
         batcher.run().await;
@@ -239,5 +248,14 @@ mod tests {
         assert!(matches!(answers(3, named).await[..], [Ok(_), Err(Error::Expectation(0)), Ok(_)]));
         let nameless = || Failure::Refused(Error::Database("no".into()), None);
         assert!(matches!(answers(2, vec![nameless(), nameless()]).await[..], [Err(Error::Database(_)), Ok(_)]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn commands_that_fail_do_not_have_their_neighbours_sent_again_for_each_of_them() {
+        let named = || Failure::Refused(Error::Expectation(0), Some(1));
+        let failures = vec![named(), Failure::Unknown("gone".into()), named()];
+        let (answers, calls) = run(vec![1, 1, 1, 0, 2], failures).await;
+        assert!(matches!(answers[..], [Ok(_), Err(_), Err(_), Ok(_), Ok(_)]), "{answers:?}");
+        assert_eq!(calls, [vec![1, 1, 1, 0, 2], vec![0, 2], vec![1, 1], vec![1], vec![0], vec![2]]);
     }
 }

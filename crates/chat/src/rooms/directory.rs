@@ -62,12 +62,15 @@ pub async fn put_alias(chat: &Chat, session: &Session, alias: &str, room_id: &st
     if !room.is_joined(session.user_id.as_str()) {
         return Err(send::not_in_room());
     }
+    let taken = || Error::matrix(409, "M_UNKNOWN", "This address belongs to a room already: choose another one.");
+    // Mostly that is known, and need not cost a commit that fails.
+    if directory::alias(&chat.db, alias).await?.is_some() {
+        return Err(taken());
+    }
     let write = directory::put_alias(alias, room_id, session.user_id.as_str(), chat.env.now());
     match chat.db.write(room.shard, vec![write]).await {
         Ok(_) => Ok(()),
-        Err(store::Error::Expectation(_)) => {
-            Err(Error::matrix(409, "M_UNKNOWN", "This address belongs to a room already: choose another one."))
-        }
+        Err(store::Error::Expectation(_)) => Err(taken()),
         Err(error) => Err(error.into()),
     }
 }

@@ -65,10 +65,10 @@ begin
   for command in 1 .. commands loop
     this_shard := c_shard[command];
     this_room := c_room[command];
-    if c_status[command] = 'new' and this_room > 0 and room_seq[this_room] is null and c_version[command] is null then
-      c_status[command] := 'no room';
-    elsif c_status[command] = 'new' and c_guards[command] > 0 and c_epoch[command] not in (0, epochs[this_shard + 1]) then
+    if c_status[command] = 'new' and c_guards[command] > 0 and c_epoch[command] not in (0, epochs[this_shard + 1]) then
       c_status[command] := 'stale';
+    elsif c_status[command] = 'new' and this_room > 0 and room_seq[this_room] is null and c_version[command] is null then
+      c_status[command] := 'no room';
     elsif c_status[command] = 'new' and c_guards[command] > 0 and room_state_seq[this_room] > c_decided[command] then
       select count(*) > 0 into outdated
         from unnest(g_type[guards + 1 : guards + c_guards[command]], g_state_key[guards + 1 : guards + c_guards[command]],

@@ -20,7 +20,7 @@ use tokio::{
 use tokio_postgres::{
     Client, NoTls, Statement,
     config::{Host, SslMode, TargetSessionAttrs},
-    error::{DbError, Severity, SqlState},
+    error::{Severity, SqlState},
     types::ToSql,
 };
 
@@ -316,28 +316,22 @@ fn dynamic(params: &[Value]) -> Vec<&(dyn ToSql + Sync)> {
 
 /// Whether the failure lies in the connection or the moment, not in what was asked. What came of that is then unknown.
 pub(super) fn is_passing(error: &tokio_postgres::Error) -> bool {
-    let Some(state) = error.code() else { return true };
-    // Where there is no room for its log the server ends itself, with a code as if the statement had failed. It may have
-    // written down the commit. Who connects to it while there is no room for a session is told so, too.
-    match error.as_db_error().and_then(DbError::parsed_severity) {
-        Some(Severity::Panic) => return true,
-        // Class 53: resources; 58 and XX: the system and PostgreSQL itself. Without room for its files it says any of them.
-        Some(Severity::Fatal) if ["53", "58", "XX"].iter().any(|class| state.code().starts_with(class)) => return true,
-        _ => {}
-    }
-    // Class 08: connection exceptions. Class 57: the server stops, starts, or cancelled the statement.
-    state.code().starts_with("08")
-        || state.code().starts_with("57")
+    let Some(said) = error.as_db_error() else { return true };
+    // The end of the session, or none to begin with, whatever the code: a password that is being changed, no room for a
+    // session's files. Where there is no room for its log the server ends itself, with a code as if the statement had
+    // failed, and may have written down the commit.
+    let ends = matches!(said.parsed_severity(), Some(Severity::Fatal | Severity::Panic));
+    let state = said.code();
+    // Class 08: connection exceptions. 53: out of something, a full disk aside. 57: the server stops, starts, or cancelled
+    // the statement.
+    let of_the_moment = ["08", "53", "57"].iter().any(|class| state.code().starts_with(class));
+    ends || of_the_moment && *state != SqlState::DISK_FULL
         || [
             SqlState::T_R_SERIALIZATION_FAILURE,
             SqlState::T_R_DEADLOCK_DETECTED,
             SqlState::LOCK_NOT_AVAILABLE,
-            SqlState::TOO_MANY_CONNECTIONS,
             // The server has become, or still is, a standby.
             SqlState::READ_ONLY_SQL_TRANSACTION,
-            // Wrong for now: the operator is changing a password, or has yet to.
-            SqlState::INVALID_PASSWORD,
-            SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
         ]
         .contains(state)
 }

@@ -122,14 +122,16 @@ impl Tables {
     fn commit(&self, commit: &Commit, key: &TxnKey, delta: &mut Delta) -> Result<Fate> {
         let mut numbers = Vec::new();
         if let Some(part) = &commit.room {
+            if !part.guards.is_empty() && part.epoch != 0 && part.epoch != self.epoch {
+                return Ok(Fate::Refused(Error::Stale));
+            }
             let known = delta.rooms.get(&part.room_id).or_else(|| self.rooms.get(&part.room_id));
             let mut room = match known {
                 Some(room) => room.clone(),
                 None if part.create.is_some() => Room::default(),
                 None => return Ok(Fate::Refused(Error::NoRoom)),
             };
-            let other_epoch = !part.guards.is_empty() && part.epoch != 0 && part.epoch != self.epoch;
-            if other_epoch || room.is_newer(part) {
+            if room.is_newer(part) {
                 return Ok(Fate::Refused(Error::Stale));
             }
             self.write(&commit.writes, delta)?;
