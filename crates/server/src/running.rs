@@ -52,11 +52,11 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
 pub async fn start_with(settings: Settings, env: chat::Env) -> Result<Running, StartError> {
     let Settings { own, rules } = settings;
     let name = server_name(&own.server)?;
-    let (listener, addr) = bind(own.server.listen, "server.listen")?;
-    let metrics_listener = match own.metrics.enabled {
-        true => Some(bind(own.metrics.listen, "metrics.listen")?),
-        false => None,
-    };
+    // An address that is taken is said before the store is touched. Connections wait until it is open: a load balancer
+    // would send them to a node that is silent.
+    let door = Door::bind(own.server.listen, "server.listen")?;
+    let metrics_door = own.metrics.enabled.then(|| Door::bind(own.metrics.listen, "metrics.listen")).transpose()?;
+    let addr = door.address;
     let (db, identity) = open_store(&own, &env).await?;
     let private = addr.ip().is_loopback() && own.server.trusted_proxies.is_empty();
     let files = media::Storage::local(&own.server.data.join("media")).map_err(refused)?;
@@ -80,11 +80,13 @@ pub async fn start_with(settings: Settings, env: chat::Env) -> Result<Running, S
         trusted_proxies: own.server.trusted_proxies,
         metrics: metrics.clone(),
     };
-    let mut serving = vec![tokio::spawn(api::serve(listener, api::app(chat.clone(), surface), stopping(&chat)))];
-    let metrics_addr = metrics_listener.map(|(listener, addr)| {
-        serving.push(tokio::spawn(api::serve(listener, api::metrics_router(chat.clone(), metrics), stopping(&chat))));
-        addr
-    });
+    let app = api::app(chat.clone(), surface);
+    let mut serving = vec![tokio::spawn(api::serve(door.open()?, app, stopping(&chat)))];
+    let metrics_addr = metrics_door.as_ref().map(|door| door.address);
+    if let Some(door) = metrics_door {
+        let router = api::metrics_router(chat.clone(), metrics);
+        serving.push(tokio::spawn(api::serve(door.open()?, router, stopping(&chat))));
+    }
     Ok(Running { addr, metrics_addr, chat, serving, timeout: Duration::from_millis(own.server.shutdown_timeout_ms) })
 }
 
@@ -181,18 +183,35 @@ fn open_bus(settings: &Own, identity: &Identity) -> Result<Option<Bus>, StartErr
     Bus::redis(&settings.redis, &identity.cluster).map(Some).map_err(refused)
 }
 
-fn bind(address: SocketAddr, key: &str) -> Result<(TcpListener, SocketAddr), StartError> {
-    let failed = |error| StartError(format!("cannot listen on {address} ({key}): {error}"));
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
-    let listen = |socket: TcpSocket| {
-        // A server that is started again takes the address over from the connections of the one before.
-        socket.set_reuseaddr(true)?;
-        socket.bind(address)?;
-        socket.listen(BACKLOG)
-    };
-    let listener = socket.and_then(listen).map_err(failed)?;
-    let address = listener.local_addr().map_err(failed)?;
-    Ok((listener, address))
+/// An address that is this process's, at which nobody gets in yet.
+struct Door {
+    socket: TcpSocket,
+    address: SocketAddr,
+    /// The setting that it is of.
+    key: &'static str,
+}
+
+impl Door {
+    fn bind(address: SocketAddr, key: &'static str) -> Result<Self, StartError> {
+        let failed = |error| cannot_listen(address, key, &error);
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
+        let bind = |socket: TcpSocket| {
+            // A server that is started again takes the address over from the connections of the one before.
+            socket.set_reuseaddr(true)?;
+            socket.bind(address)?;
+            Ok(Self { address: socket.local_addr()?, socket, key })
+        };
+        socket.and_then(bind).map_err(failed)
+    }
+
+    fn open(self) -> Result<TcpListener, StartError> {
+        let Self { socket, address, key } = self;
+        socket.listen(BACKLOG).map_err(|error| cannot_listen(address, key, &error))
+    }
+}
+
+fn cannot_listen(address: SocketAddr, key: &str, error: &std::io::Error) -> StartError {
+    StartError(format!("cannot listen on {address} ({key}): {error}"))
 }
 
 /// Completes when the server begins to stop.

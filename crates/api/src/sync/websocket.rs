@@ -10,6 +10,7 @@ use axum::{
         FromRequestParts, Request, State,
         ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade},
     },
+    http::StatusCode,
     response::Response,
 };
 use chat::{presence, sessions::Session, sync::changes};
@@ -70,6 +71,14 @@ pub(crate) async fn stream(
     upgrade: WebSocketUpgrade,
     request: Request,
 ) -> ApiResult<Response> {
+    if *chat.draining.borrow() {
+        // It would soon end with the others. A load balancer asks another node.
+        return Err(ApiError::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "M_UNKNOWN",
+            "The server is stopping: connect anew.",
+        ));
+    }
     let (mut parts, _) = request.into_parts();
     let upgrade = upgrade
         .protocols(["m.json"])
@@ -112,7 +121,7 @@ async fn unauthenticated(chat: App, mut socket: WebSocket) {
     };
     let authenticated = async {
         if call.method != "auth" {
-            return Err(ApiError::new(axum::http::StatusCode::UNAUTHORIZED, "M_MISSING_TOKEN", "Authenticate first."));
+            return Err(ApiError::new(StatusCode::UNAUTHORIZED, "M_MISSING_TOKEN", "Authenticate first."));
         }
         let parameters: Parameters = parse(call.params.as_ref().map_or("{}", |params| params.get()).as_bytes())?;
         let session = chat::sessions::authenticate(&chat, &parameters.access_token).await?;

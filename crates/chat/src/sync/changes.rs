@@ -2,13 +2,17 @@
 //!
 //! Rooms are read first and to-device messages last, so that keys sent before a message arrive with it or before it.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use serde_json::value::{RawValue, to_raw_value};
 use store::{log::Event, to_device};
+use tokio::time::timeout;
 
 use super::{
     moment::{Moment, Snapshot, moment, position},
@@ -26,6 +30,8 @@ use crate::{
 
 /// To-device messages in one answer.
 const TO_DEVICE_LIMIT: i64 = 100;
+/// How long a request waits until messages are removed that its device has.
+const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(1);
 
 /// What a device asks for.
 pub struct Request {
@@ -297,11 +303,11 @@ pub async fn acknowledge(chat: &Chat, user: &HotUser, device_id: &str, token: &T
         return Ok(());
     }
     let statement = to_device::acknowledge(shard, &user.id, device_id, token.to_device);
-    match chat.db.write(shard, vec![statement]).await {
-        Ok(_) => {}
+    match timeout(ACKNOWLEDGED_WITHIN, chat.db.write(shard, vec![statement])).await {
+        Ok(Ok(_)) => {}
         // Reading goes on where nothing can be written: the token keeps them from coming again, and the next one removes them.
-        Err(store::Error::Full) => return Ok(()),
-        Err(error) => return Err(error.into()),
+        Err(_) | Ok(Err(store::Error::Full | store::Error::Overloaded | store::Error::Unavailable)) => return Ok(()),
+        Ok(Err(error)) => return Err(error.into()),
     }
     let mut inner = user.inner.lock();
     if inner.to_device.get(device_id).is_some_and(|newest| *newest <= token.to_device) {

@@ -205,15 +205,6 @@ impl Freshness {
         Ok(outcome)
     }
 
-    /// Returns when this node knows the logs up to these positions, of which some node has told.
-    ///
-    /// # Errors
-    /// As [`Freshness::fresh`].
-    pub(crate) async fn known_to(&self, positions: &[i64]) -> Result<()> {
-        self.hub.learn(positions);
-        timeout(FRESH_TIMEOUT, self.hub.all_reached(positions)).await.map_err(unavailable)
-    }
-
     /// How far the logs are known here, once that is as far as a client knows them from another node, and its user's
     /// `own` log as far as it was known when the others were: keys that were sent before a message come with it or
     /// before it.

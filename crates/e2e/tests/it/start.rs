@@ -135,6 +135,25 @@ async fn a_signal_ends_a_start_that_waits_for_the_database() {
 }
 
 #[tokio::test]
+async fn nobody_gets_in_before_the_store_is_open() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port");
+    let (database, listen) = (silent.local_addr().expect("an address"), free.to_string());
+    let settings = format!(
+        "[postgres]\nurl = \"postgres://x@{database}/x\"\nconnect_timeout_ms = 60000\n[metrics]\nenabled = false"
+    );
+    let dir = TempDir::new().expect("a directory");
+    let file = dir.path().join("chatbook.toml");
+    std::fs::write(&file, settings).expect("the file is written");
+    let _starting = Program::start(&["serve", "--listen", &listen, "--config", &file.display().to_string()]);
+    let _waiting = silent.accept().await.expect("it connects");
+    let refused = tokio::net::TcpStream::connect(free).await.map(drop);
+    assert_eq!(refused.map_err(|error| error.kind()), Err(std::io::ErrorKind::ConnectionRefused));
+    let (code, _, error) = chatbook(&["serve", "--listen", "192.0.2.1:8008", "--server-name", "a.example"], &[]).await;
+    assert_eq!((code, error.contains("cannot listen on 192.0.2.1:8008 (server.listen): ")), (1, true), "{error}");
+}
+
+#[tokio::test]
 async fn an_address_that_is_taken_is_named() {
     let process = Process::spawn().await;
     let data = TempDir::new().expect("a directory");
@@ -188,6 +207,16 @@ async fn stopping_tells_websockets_to_go_away_and_ends_long_polls_before_it_ends
     assert!(started.elapsed() < Duration::from_secs(5), "stopping took {:?}", started.elapsed());
     assert_eq!(goodbye.await.expect("it ends"), Some(1001));
     assert_eq!(poll.await.expect("it ends").0, 200);
+}
+
+#[tokio::test]
+async fn a_server_that_is_about_to_stop_begins_no_stream() {
+    let server = Server::start().await;
+    let alice = server.register("alice").await;
+    server.chat().draining.send_replace(true);
+    let refused = server.stream(&alice, "").await.err().expect("another node is to be asked").to_string();
+    assert!(refused.contains("503"), "{refused}");
+    server.sync(&alice, None).await;
 }
 
 #[tokio::test]

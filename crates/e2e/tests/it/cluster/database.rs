@@ -41,6 +41,36 @@ async fn while_the_database_hangs_who_comes_later_is_told_so_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_acknowledges_messages_while_somebody_holds_the_log_reads_on() {
+    let postgres = Arc::new(Postgres::start(&[("fsync", "off")]).await.expect("PostgreSQL starts"));
+    postgres.create_database("held").await.expect("it is created");
+    let url = postgres.url("held");
+    let server = Server::with(move |settings| settings.postgres.url = url).await;
+    let alice = server.register("alice").await;
+    let message = json!({ "messages": { &alice.id: { "*": { "n": 1 } } } });
+    server.put("/_matrix/client/v3/sendToDevice/org.example.key/1", message).by(&alice).ok().await;
+    let messages = |answer: &e2e::Value| answer["to_device"]["events"].as_array().map_or(0, Vec::len);
+    let first = server.sync(&alice, None).await;
+    assert_eq!(messages(&first), 1);
+    let hold = tokio::spawn({
+        let postgres = postgres.clone();
+        async move { postgres.sql("held", "begin; select 1 from shard for update; select pg_sleep(6); commit").await }
+    });
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let begun = Instant::now();
+    let since = first["next_batch"].clone();
+    let (answer, mut stream) = tokio::join!(server.sync(&alice, Some(&since)), async {
+        server.stream(&alice, &format!("since={}", since.as_str().expect("a token"))).await.expect("it connects")
+    });
+    assert_eq!((messages(&answer), begun.elapsed() < Duration::from_secs(3)), (0, true), "{:?}", begun.elapsed());
+    hold.await.expect("it ends").expect("the log is free");
+    let room = server.create_room(&alice, json!({})).await;
+    while !stream.next().await.expect("it goes on").expect("a frame").to_string().contains(&room) {}
+    server.sync(&alice, Some(&answer["next_batch"])).await;
+    assert_eq!(messages(&server.sync(&alice, None).await), 0, "the next token has removed it");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_operator_who_looks_at_a_database_leaves_it_as_it_is() {
     let url = e2e::database().await;
     let environment = [("CHATBOOK_POSTGRES__URL", url.as_str()), ("CHATBOOK_POSTGRES__SHARDS", "12")];
