@@ -59,7 +59,8 @@ pub(crate) async fn sync(
         news.as_mut().enable();
         let changes = follower.changes(&request).await?;
         follower.stands(&session).await?;
-        if !waits || !changes.is_empty() || tokio::time::Instant::now() >= deadline || *shutdown.borrow() {
+        if !waits || changes.any_news || tokio::time::Instant::now() >= deadline || *shutdown.borrow() {
+            follower.tell(&session.device_id, &changes);
             let json = body(&changes, &session, &request.filter).map_err(|e| ApiError::internal(&e))?;
             return Ok(([(header::CONTENT_TYPE, "application/json")], json).into_response());
         }

@@ -214,7 +214,7 @@ async fn serve(
             }
             Err(_) => return End::Close(close::GOING_AWAY, "the server cannot read your data"),
         };
-        if first || !changes.is_empty() {
+        if first || changes.any_news {
             let Ok(frame) = body(&changes, &session, &request.filter) else { return End::Lost };
             if calls.beside(write(socket, frame)).await.is_err() {
                 return End::Lost;

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use super::{
     moment::{Moment, Snapshot, moment, position},
-    position::Token,
+    position::{Stamp, Token},
     room_changes::{self, JoinedRoom, LeftRoom, Span},
     user::{HotUser, Tie},
 };
@@ -64,21 +64,11 @@ pub struct Changes {
     pub presence: Vec<PresenceEvent>,
     /// Messages for the device, oldest first.
     pub to_device: Vec<Arc<RawValue>>,
+    /// Whether anything in it is news. What is in no log is told again to who comes from another node, and if that ended
+    /// a wait, who is sent to another node for each request would never wait.
+    pub any_news: bool,
     /// Whether there is more to be told than fits into one answer.
     pub more: bool,
-}
-
-impl Changes {
-    /// Whether nothing is new.
-    pub fn is_empty(&self) -> bool {
-        self.joined.is_empty()
-            && self.invited.is_empty()
-            && self.knocked.is_empty()
-            && self.left.is_empty()
-            && self.account_data.is_empty()
-            && self.presence.is_empty()
-            && self.to_device.is_empty()
-    }
 }
 
 /// What is new to the device since its token. Does not wait.
@@ -96,6 +86,7 @@ pub async fn changes(chat: &Chat, user: &HotUser, request: &Request) -> Result<C
         account_data: Vec::new(),
         presence: Vec::new(),
         to_device: Vec::new(),
+        any_news: false,
         more,
     };
     // A position never goes back, even if a client brings one from before a restart that this node has yet to reach.
@@ -114,6 +105,9 @@ pub async fn changes(chat: &Chat, user: &HotUser, request: &Request) -> Result<C
     }
     answer.presence = presence_events(chat, user, &snapshot, clock, request).await?;
     to_device(chat, user, request, &mut answer).await?;
+    answer.any_news |= !(answer.invited.is_empty() && answer.knocked.is_empty() && answer.left.is_empty())
+        || !(answer.account_data.is_empty() && answer.to_device.is_empty())
+        || answer.presence.iter().any(|event| snapshot.is_presence_news(&event.user_id));
     Ok(answer)
 }
 
@@ -160,7 +154,9 @@ async fn room(
                 (Some(Quiet::MentionsOnly), (_, mentions)) => (mentions, mentions),
                 (Some(Quiet::Muted), _) => (0, 0),
             };
-            if news.any || !news.account_data.is_empty() || news.typing.is_some() {
+            let any_news = news.any || !news.account_data.is_empty();
+            answer.any_news |= any_news || news.typing.is_some() && snapshot.is_typing_news(room_id);
+            if any_news || news.typing.is_some() {
                 answer.joined.push((room_id.clone(), news));
             }
         }
@@ -344,6 +340,14 @@ impl Follower {
     /// What is new, now.
     pub async fn changes(&self, request: &Request) -> Result<Changes> {
         changes(&self.chat, &self.user, request).await
+    }
+
+    /// The device is told these changes now.
+    pub fn tell(&self, device_id: &Arc<str>, changes: &Changes) {
+        let Stamp { generation, clock } = changes.next.stamp;
+        if generation == self.user.generation {
+            self.user.inner.lock().told.insert(device_id.clone(), clock);
+        }
     }
 
     /// [`acknowledge`]

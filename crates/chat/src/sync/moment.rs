@@ -26,7 +26,7 @@ pub(super) async fn moment(chat: &Chat, user: &HotUser, request: &Request, clock
     let mut until = reached(chat, user, since).await?;
     let mut more = false;
     loop {
-        let mut snapshot = candidates(chat, user, since, clock, &until, request.full_state).await?;
+        let mut snapshot = candidates(chat, user, request, clock, &until).await?;
         let back = back_to(chat, user, &mut snapshot, &until).await?;
         if back || more {
             // What the user's clock counts is later than that: the next answer has to go by positions.
@@ -48,6 +48,21 @@ pub(super) struct Snapshot {
     pub(super) rooms: Vec<(Arc<str>, Tie)>,
     pub(super) typing: HashSet<Arc<str>>,
     pub(super) presence: HashSet<Arc<str>>,
+    /// The rooms and people of those that are news to a device which comes from another node, and was here before; none
+    /// where all of it is.
+    untold: Option<(HashSet<Arc<str>>, HashSet<Arc<str>>)>,
+}
+
+impl Snapshot {
+    /// Whether who types in the room has changed since this node last told the device.
+    pub(super) fn is_typing_news(&self, room_id: &str) -> bool {
+        self.untold.as_ref().is_none_or(|(rooms, _)| rooms.contains(room_id))
+    }
+
+    /// Whether the presence of somebody has.
+    pub(super) fn is_presence_news(&self, user_id: &str) -> bool {
+        self.untold.as_ref().is_none_or(|(_, people)| people.contains(user_id))
+    }
 }
 
 /// Puts memberships back to what they were at the moment that the answer speaks of, if they have changed since: who has
@@ -112,11 +127,11 @@ pub(super) fn position(shards: &[i64], shard: i64) -> i64 {
 async fn candidates(
     chat: &Chat,
     user: &HotUser,
-    since: Option<&Token>,
+    request: &Request,
     clock: Option<u64>,
     until: &[i64],
-    full_state: bool,
 ) -> Result<Snapshot> {
+    let (since, full_state) = (request.since.as_ref(), request.full_state);
     let (mut snapshot, touched) = {
         let inner = user.inner.lock();
         let stamp = Stamp { generation: user.generation, clock: inner.settled(until) };
@@ -129,7 +144,9 @@ async fn candidates(
             (None, _) => all(),
         };
         let (typing, presence) = (inner.typing.since(clock), inner.presence.since(clock));
-        let snapshot = Snapshot { stamp, rooms, typing, presence };
+        let told = inner.told.get(&request.session.device_id).copied().filter(|_| clock.is_none());
+        let untold = told.map(|told| (inner.typing.since(Some(told)), inner.presence.since(Some(told))));
+        let snapshot = Snapshot { stamp, rooms, typing, presence, untold };
         (snapshot, touched.is_some())
     };
     let Some(since) = since.filter(|_| !touched && !full_state) else { return Ok(snapshot) };

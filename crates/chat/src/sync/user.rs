@@ -66,6 +66,8 @@ pub(crate) struct Inner {
     pub(crate) presence: Marks,
     /// Rooms where somebody began or ended typing.
     pub(crate) typing: Marks,
+    /// Up to which clock each device was told what is in no log, by this instance.
+    pub(crate) told: HashMap<Arc<str>, u64>,
     /// Devices that were signed out, by clock.
     pub(crate) gone: HashMap<Arc<str>, u64>,
     /// When last all devices were signed out but this one.
@@ -143,6 +145,7 @@ impl HotUser {
             forgotten: BTreeMap::new(),
             presence: Marks::default(),
             typing: Marks::default(),
+            told: HashMap::new(),
             gone: HashMap::new(),
             others_gone: None,
             retired: false,

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use e2e::{Value, encode, json};
+use e2e::{Server, User, Value, encode, json};
 
 use super::{Nodes, follow, texts};
 
@@ -211,5 +211,67 @@ async fn who_signs_in_again_is_not_taken_for_the_session_that_ended_by_it() {
         nodes.at(1).sync_with(&alice, Some(&since), "timeout=300").await;
         let ended = nodes.at(1).get("/_matrix/client/v3/account/whoami").token(&before);
         ended.refused(401, "M_UNKNOWN_TOKEN").await;
+    }
+}
+
+/// As clients do it, who are online as long as they poll.
+async fn poll(node: &Server, user: &User, since: &mut String, timeout_ms: u32) -> Value {
+    let path = format!("/_matrix/client/v3/sync?timeout={timeout_ms}&since={since}");
+    let synced = node.get(&path).by(user).ok().await;
+    synced["next_batch"].as_str().expect("a token").clone_into(since);
+    synced
+}
+
+/// Somebody who is online, and who began to type before, is no news to a poll that comes to another node.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_polls_another_node_each_time_waits_while_nothing_happens() {
+    let nodes = Nodes::start(2).await;
+    let (alice, bob) = (nodes.at(0).register("alice").await, nodes.at(1).register("bob").await);
+    let room = nodes.at(0).public_room(&alice, &[&bob]).await;
+    let path = nodes.at(1).room(&room, &format!("typing/{}", encode(&bob.id)));
+    let types =
+        async |typing| nodes.at(1).put(&path, json!({ "typing": typing, "timeout": 30_000 })).by(&bob).ok().await;
+    let alice_polls = async {
+        types(true).await;
+        let mut since = String::new();
+        let (begun, mut answers, mut waits) = (Instant::now(), 0, 0);
+        while begun.elapsed() < Duration::from_secs(6) {
+            let asked = Instant::now();
+            poll(nodes.at(answers), &alice, &mut since, 1_000).await;
+            waits += usize::from(asked.elapsed() >= Duration::from_secs(1));
+            answers += 1;
+        }
+        assert!(answers < 16 && waits >= 3, "{answers} answers, {waits} after a wait");
+        // What does happen ends a wait, whichever node is asked, and each tells it once.
+        for n in 0..4 {
+            let (asked, typing) = (Instant::now(), n % 2 == 1);
+            let hears = async {
+                for polls in 1.. {
+                    let synced = poll(nodes.at(n + polls), &alice, &mut since, 5_000).await;
+                    let event = &synced["rooms"]["join"][&room]["ephemeral"]["events"][0]["content"]["user_ids"];
+                    if asked.elapsed() > Duration::from_millis(300)
+                        && event.as_array().is_some_and(|users| users.is_empty() != typing)
+                    {
+                        return polls;
+                    }
+                }
+                0
+            };
+            let (polls, _) = tokio::join!(hears, async {
+                tokio::time::sleep(Duration::from_millis(300)).await;
+                types(typing).await
+            });
+            assert!(polls < 5 && asked.elapsed() < Duration::from_secs(3), "{polls} polls, {:?}", asked.elapsed());
+        }
+    };
+    let bob_polls = async {
+        let mut since = String::new();
+        loop {
+            poll(nodes.at(1), &bob, &mut since, 30_000).await;
+        }
+    };
+    tokio::select! {
+        () = alice_polls => {}
+        () = bob_polls => {}
     }
 }
