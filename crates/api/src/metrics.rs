@@ -147,6 +147,8 @@ fn render_tails(out: &mut String, tails: &Tails) {
     counter(out, "chatbook_tail_out_of_order_total", "Hints before which one was lost or late.", tails.out_of_order);
     let what = "Messages of nodes of another version, which this one does not understand.";
     counter(out, "chatbook_tail_unread_total", what, tails.unread);
+    let what = "Tokens of what the logs do not have: another server's, or the store was put back without a new epoch.";
+    counter(out, "chatbook_sync_tokens_ahead_total", what, tails.tokens_ahead);
     counter(out, "chatbook_tail_gap_reads_total", "Reads of the log for what hints left out.", tails.gap_reads.0);
     counter(out, "chatbook_tail_gap_records_total", "Records that those reads brought.", tails.gap_reads.1);
     counter(out, "chatbook_tail_polls_total", "Looks at the heads of the logs.", tails.polls);

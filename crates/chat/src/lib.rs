@@ -144,7 +144,7 @@ impl Chat {
         let publish = publish.map(|(bus, seal)| move |hint: bytes::Bytes| bus.publish(seal.close(&hint)));
         let now = db.follow(cluster::follower(hub.clone(), publish)).await?;
         if db.is_shared() {
-            hub.learn_heads(&now);
+            hub.learn_heads(&now, &hub.cursors());
         } else if now != heads {
             return Err(Error::Store(StoreError::Refused("somebody wrote to the store while it was opened".into())));
         }

@@ -60,7 +60,7 @@ pub async fn start_with(settings: Settings, env: chat::Env) -> Result<Running, S
     let (db, identity) = open_store(&own, &env).await?;
     let private = addr.ip().is_loopback() && own.server.trusted_proxies.is_empty();
     let files = media::Storage::local(&own.server.data.join("media")).map_err(refused)?;
-    let bus = open_bus(&own, &identity)?;
+    let bus = open_bus(&own, &identity, &db).await?;
     let parts = chat::Parts {
         db,
         files,
@@ -168,8 +168,9 @@ async fn open_store(settings: &Own, env: &chat::Env) -> Result<(Db, Identity), S
     Ok((db, kept))
 }
 
-/// What the nodes tell each other over, if Redis is configured. Stores that share one Redis do not meet there.
-fn open_bus(settings: &Own, identity: &Identity) -> Result<Option<Bus>, StartError> {
+/// What the nodes tell each other over, if Redis is configured. Stores that share one Redis do not meet there, nor does a
+/// copy of a store, which has its identity.
+async fn open_bus(settings: &Own, identity: &Identity, db: &Db) -> Result<Option<Bus>, StartError> {
     if settings.redis.urls.is_empty() {
         return Ok(None);
     }
@@ -180,7 +181,8 @@ fn open_bus(settings: &Own, identity: &Identity) -> Result<Option<Bus>, StartErr
                 .into(),
         ));
     }
-    Bus::redis(&settings.redis, &identity.cluster).map(Some).map_err(refused)
+    let place = store::identity::place(db).await.map_err(refused)?;
+    Bus::redis(&settings.redis, &format!("{}.{place}", identity.cluster)).map(Some).map_err(refused)
 }
 
 /// An address that is this process's, at which nobody gets in yet.

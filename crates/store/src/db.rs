@@ -239,6 +239,11 @@ impl Db {
         self.tidy(Stmt::new(sql, crate::params![epoch::GAP])).await
     }
 
+    /// Begins a new epoch in every shard of a shared store that is in this one or an earlier one yet.
+    pub async fn begin_epoch_after(&self, epoch: i64) -> Result<()> {
+        self.tidy(Stmt::new(epoch::POSTGRES_AFTER, crate::params![epoch::GAP, epoch])).await
+    }
+
     /// How many queries were run since the store was opened, looks at the heads aside.
     pub fn queries(&self) -> u64 {
         self.inner.queries.load(Relaxed)

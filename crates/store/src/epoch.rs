@@ -4,7 +4,7 @@
 //! the last epoch, and what it says of epochs and positions is then what clients already know otherwise.
 
 /// Positions that one epoch can give out, about: how far the next is ahead at least. `$1` of the statements.
-pub(crate) const GAP: i64 = 1 << 32;
+pub const GAP: i64 = 1 << 32;
 
 /// Given what the clock says in seconds. A shard would have to commit more than 1,024,000 times a second, on average since
 /// its last epoch, to get ahead of it.
@@ -29,3 +29,5 @@ macro_rules! begin {
 pub(crate) const SQLITE: &str = begin!("unixepoch()");
 /// For PostgreSQL.
 pub(crate) const POSTGRES: &str = begin!("extract(epoch from now())::bigint");
+/// The same in shards whose epoch is not after `$2`: of several that notice at the same time one begins it.
+pub(crate) const POSTGRES_AFTER: &str = concat!(begin!("extract(epoch from now())::bigint"), " where epoch <= $2");

@@ -17,6 +17,13 @@ pub struct Identity {
     pub secret: Vec<u8>,
 }
 
+/// Tells the database of a shared store from every copy of it that was made by a dump: where it stands. The same after a
+/// failover.
+pub async fn place(db: &Db) -> Result<String> {
+    let sql = "select system_identifier || '.' || oid from pg_control_system(), pg_database where datname = current_database()";
+    Ok(db.query_opt(sql, params![], |row| row.get(0)).await?.unwrap_or_default())
+}
+
 /// The store's identity. The first call decides it; the name alone changes later, and only while nobody has joined.
 pub async fn claim(db: &Db, wanted: &Identity) -> Result<Identity> {
     let claim = Stmt::new(

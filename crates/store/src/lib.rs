@@ -37,6 +37,7 @@ pub mod user_rooms;
 mod value;
 
 pub use db::{Db, Follower, Stmt};
+pub use epoch::GAP as EPOCH_GAP;
 pub use error::{Error, Result};
 pub use stats::{APPEND_BUCKETS_US, Snapshot as Stats};
 pub use value::{Column, FromColumn, Row, Value};

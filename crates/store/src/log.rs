@@ -348,7 +348,7 @@ pub struct Committed {
     pub segments: Vec<Segment>,
     /// The head of every shard, by shard, at a moment before these were committed: what they may refer to. Empty where
     /// there is one shard only.
-    pub heads: Vec<i64>,
+    pub heads: Vec<Head>,
 }
 
 /// Records that follow each other in the log of one shard; at least one.
@@ -363,7 +363,7 @@ pub struct Segment {
 }
 
 /// The end of a shard's log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {
     /// Raised when the log was cut off somewhere (a restore, a failover): earlier positions mean nothing any more.
     pub epoch: i64,

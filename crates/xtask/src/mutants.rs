@@ -84,7 +84,7 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         guard: "keys before the message that needs them",
         file: "crates/chat/src/sync/hub.rs",
-        from: "        self.learn(&committed.heads);\n        let mut woken",
+        from: "        self.learn_told(&committed.heads);\n        let mut woken",
         to: "        let mut woken",
         tests: &[SIMULATION],
     },

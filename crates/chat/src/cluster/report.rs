@@ -132,6 +132,8 @@ pub struct Tails {
     pub out_of_order: u64,
     /// Messages of nodes of another version, which this one does not understand.
     pub unread: u64,
+    /// Requests with a token of what the logs do not have.
+    pub tokens_ahead: u64,
     /// Reads of the log, and the records that they brought.
     pub gap_reads: (u64, u64),
     /// Looks at the heads.
@@ -158,6 +160,7 @@ impl Chat {
             cursors: self.hub.cursors(),
             out_of_order: counts.out_of_order.load(Relaxed),
             unread: counts.unread.load(Relaxed),
+            tokens_ahead: counts.tokens_ahead.load(Relaxed),
             gap_reads: (counts.gap_reads.load(Relaxed), counts.read.load(Relaxed)),
             polls: counts.polls.load(Relaxed),
             resets: counts.resets.load(Relaxed),

@@ -12,7 +12,7 @@ use super::interner::Interner;
 use crate::presence;
 
 /// The first byte of every message: what follows is of this version.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 /// What a hint carries at most, bytes, about: of other commits it tells the position alone.
 const MAX_PAYLOAD: usize = 256 * 1024;
 
@@ -45,7 +45,7 @@ pub(crate) enum Message<'a> {
 /// A batch of commits, as far as they fit.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Hint<'a> {
-    heads: Vec<i64>,
+    heads: Vec<Head>,
     #[serde(borrow)]
     segments: Vec<WireSegment<'a>>,
 }
@@ -177,6 +177,10 @@ fn read_record(shard: Shard, record: WireRecord<'_>, interner: &mut Interner) ->
 mod tests {
     use super::*;
 
+    fn heads() -> Vec<Head> {
+        [1, 2, 6].map(|pos| Head { epoch: 4, pos }).into()
+    }
+
     fn committed(json: &str) -> Committed {
         let event = Event {
             room_id: "!room".into(),
@@ -196,7 +200,7 @@ mod tests {
         let small = Record { shard: 0, pos: 3, events: Vec::new(), changes: record.changes.clone() };
         let segments =
             [record, small].map(|record| Segment { shard: record.shard, epoch: 4, records: vec![Arc::new(record)] });
-        Committed { segments: segments.into(), heads: vec![1, 2, 6] }
+        Committed { segments: segments.into(), heads: heads() }
     }
 
     #[test]
@@ -217,7 +221,7 @@ mod tests {
         let Some(Message::Hint(read)) = Message::decode(&bytes) else { panic!("no hint") };
         let (read, told) = read.read(&mut Interner::default()).unwrap();
         assert_eq!(told, [(2, Head { epoch: 4, pos: 7 })]);
-        assert_eq!((read.segments.len(), read.segments[0].shard, read.heads), (1, 0, vec![1, 2, 6]));
+        assert_eq!((read.segments.len(), read.segments[0].shard, read.heads), (1, 0, heads()));
     }
 
     #[test]

@@ -106,7 +106,7 @@ impl Node {
             sleep(AGAIN).await;
             now = db.heads().await;
         }
-        hub.learn_heads(&now.unwrap_or_default());
+        hub.learn_heads(&now.unwrap_or_default(), &hub.cursors());
         tasks.spawn(Follow::new(db.clone(), &hub, hints).run());
         let freshness = Freshness::new(db.clone(), hub.clone());
         let node = Arc::new(Self { index, db, watch: Watch::new(&hub), hub, freshness, tasks });

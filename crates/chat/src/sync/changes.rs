@@ -76,7 +76,14 @@ pub async fn changes(chat: &Chat, user: &HotUser, request: &Request) -> Result<C
     let since = request.since.as_ref();
     // A stamp counts only for the instance that gave it out; otherwise everything that is in no log is told again.
     let clock = since.map(|since| since.stamp).filter(|stamp| stamp.generation == user.generation).map(|s| s.clock);
-    let Moment { until, snapshot, more } = moment(chat, user, request, clock).await?;
+    let Some(Moment { until, snapshot, more }) = moment(chat, user, request, clock).await? else {
+        // It is of another server, or the store was put back and no epoch begun: who waited for what it is ahead of would
+        // hear of nothing till then.
+        chat.hub.counts.tokens_ahead.fetch_add(1, Ordering::Relaxed);
+        let (session, filter) = (request.session.clone(), request.filter.clone());
+        let anew = Request { session, since: None, filter, full_state: request.full_state };
+        return Box::pin(changes(chat, user, &anew)).await;
+    };
     let mut answer = Changes {
         next: Token { shards: until.clone(), to_device: 0, stamp: snapshot.stamp },
         joined: Vec::new(),
@@ -89,12 +96,6 @@ pub async fn changes(chat: &Chat, user: &HotUser, request: &Request) -> Result<C
         any_news: false,
         more,
     };
-    // A position never goes back, even if a client brings one from before a restart that this node has yet to reach.
-    if let Some(since) = since {
-        for (next, since) in answer.next.shards.iter_mut().zip(&since.shards) {
-            *next = (*next).max(*since);
-        }
-    }
     for (room_id, tie) in &snapshot.rooms {
         room(chat, user, request, &snapshot, (room_id, tie), (&until, clock), &mut answer).await?;
     }
@@ -294,8 +295,8 @@ pub async fn acknowledge(chat: &Chat, user: &HotUser, device_id: &str, token: &T
     }
     let shard = chat.user_shard(&user.id);
     // Another node may have given out what this one has yet to hear of.
-    chat.freshness.reached(Some(&token.shards), shard).await?;
-    if !user.inner.lock().to_device.contains_key(device_id) {
+    let ends = chat.freshness.reached(Some(&token.shards), shard).await?;
+    if token.ahead_of(&ends) > 0 || !user.inner.lock().to_device.contains_key(device_id) {
         return Ok(());
     }
     let statement = to_device::acknowledge(shard, &user.id, device_id, token.to_device);

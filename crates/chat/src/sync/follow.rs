@@ -102,11 +102,28 @@ impl Follow {
     /// Looks how far the logs have come. Nothing if the database does not say.
     async fn look(&self, hub: &Hub) -> Option<Vec<Head>> {
         hub.counts.polls.fetch_add(1, Relaxed);
+        let known = hub.all_known();
         let heads = self.db.heads().await;
         let complain = |error| tracing::debug!(name: "tail.poll", %error, "the heads of the logs could not be read");
         let heads = heads.map_err(complain).ok()?;
-        hub.learn_heads(&heads);
-        Some(heads)
+        match hub.learn_heads(&heads, &known) {
+            None => Some(heads),
+            Some((shard, head)) => self.begin_epoch(hub, shard, head).await.map_err(complain).ok(),
+        }
+    }
+
+    /// The database has less of a log than this node has taken in. Positions would be given out a second time: clients that
+    /// know them already, and nodes, would pass over what comes.
+    async fn begin_epoch(&self, hub: &Hub, shard: Shard, head: Head) -> Result<Vec<Head>, store::Error> {
+        let known = hub.known(shard);
+        tracing::error!(
+            name: "tail.denied", shard, epoch = head.epoch, pos = head.pos, known,
+            "the database has lost commits, or was put back, while nodes ran: a new epoch begins"
+        );
+        self.db.begin_epoch_after(head.epoch).await?;
+        let heads = self.db.heads().await?;
+        hub.learn_heads(&heads, &[]);
+        Ok(heads)
     }
 
     /// Reads what is missing in a shard, up to what is known to exist.
@@ -178,8 +195,10 @@ impl Freshness {
                 looks.0 += 1;
                 looks.0
             };
+            let known = self.hub.all_known();
             let heads = self.db.heads().await?;
-            self.hub.learn_heads(&heads);
+            // What the database denies is noticed by who follows the logs, too, and settled there.
+            self.hub.learn_heads(&heads, &known);
             self.looks.lock().1 = look;
         }
         drop(turn);
@@ -302,12 +321,21 @@ mod tests {
     fn an_answer_from_before_the_last_epoch_that_comes_late_is_ignored() {
         let (rooms, sessions) = (Arc::new(Rooms::default()), Arc::new(sessions::Cache::default()));
         let hub = Hub::new(&[head(1, 10)], rooms, sessions, Erased::default(), Default::default());
-        hub.learn_heads(&[head(2, 1_000)]);
-        hub.learn_heads(&[head(1, 12)]);
+        hub.learn_heads(&[head(2, 1_000)], &[10]);
+        hub.learn_heads(&[head(1, 12)], &[1_000]);
         assert_eq!((hub.epoch(0), hub.cursor(0), hub.known(0)), (2, 1_000, 1_000));
         hub.reset(0, head(2, 900));
         assert_eq!(hub.cursor(0), 1_000, "somebody else was here before");
-        hub.learn_heads(&[head(3, 2_000)]);
+        hub.learn_heads(&[head(3, 2_000)], &[1_000]);
         assert_eq!((hub.epoch(0), hub.cursor(0)), (3, 2_000));
+        // A node that is still at the old epoch, or a copy of the store, tells of positions there.
+        hub.offer(&Committed { segments: Vec::new(), heads: vec![head(2, 5_000)] });
+        assert_eq!(hub.known(0), 2_000);
+        assert_eq!(hub.learn_heads(&[head(3, 1_999)], &[2_000]), Some((0, head(3, 1_999))));
+        assert_eq!(
+            hub.learn_heads(&[head(3, 1_999)], &[1_999]),
+            None,
+            "it may have grown while the answer was on its way"
+        );
     }
 }

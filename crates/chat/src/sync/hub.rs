@@ -74,6 +74,8 @@ pub struct Counts {
     pub polls: AtomicU64,
     /// Messages of nodes of another version, which this one does not understand.
     pub unread: AtomicU64,
+    /// Requests with a token of what the logs do not have.
+    pub tokens_ahead: AtomicU64,
 }
 
 impl Hub {
@@ -123,6 +125,11 @@ impl Hub {
         self.known.get(shard as usize).map_or(0, |known| known.load(Ordering::Acquire))
     }
 
+    /// [`Hub::known`] of every shard.
+    pub(crate) fn all_known(&self) -> Vec<i64> {
+        self.known.iter().map(|known| known.load(Ordering::Acquire)).collect()
+    }
+
     /// By how many commits the node is behind what it knows to exist, by shard.
     pub fn lags(&self) -> Vec<i64> {
         let lag =
@@ -148,16 +155,29 @@ impl Hub {
         }
     }
 
+    /// [`Hub::learn`] from whoever tells of commits. Positions of another epoch mean nothing here.
+    fn learn_told(&self, heads: &[Head]) {
+        let here = |(tail, head): (&Mutex<Tail>, &Head)| if tail.lock().epoch == head.epoch { head.pos } else { 0 };
+        self.learn(&self.tails.iter().zip(heads).map(here).collect::<Vec<_>>());
+    }
+
     /// The ends of all logs as the database has them: [`Hub::learn`], and whether the node still follows the same logs.
-    pub(crate) fn learn_heads(&self, heads: &[Head]) {
+    ///
+    /// `known` is what [`Hub::all_known`] was before the database was asked. Says which shard it has less of than that, if
+    /// there is one, and what it has: it was put back, or has lost commits.
+    pub(crate) fn learn_heads(&self, heads: &[Head], known: &[i64]) -> Option<(Shard, Head)> {
+        let mut denied = None;
         for (shard, head) in heads.iter().enumerate() {
+            let Some(epoch) = self.tails.get(shard).map(|tail| tail.lock().epoch) else { continue };
             // An answer of before the last epoch may come after one of this epoch.
-            let replaced = self.tails.get(shard).is_some_and(|tail| tail.lock().epoch < head.epoch);
-            if replaced {
+            if epoch < head.epoch {
                 self.reset(shard as Shard, *head);
+            } else if epoch == head.epoch && known.get(shard).is_some_and(|known| head.pos < *known) {
+                denied = Some((shard as Shard, *head));
             }
         }
         self.learn(&heads.iter().map(|head| head.pos).collect::<Vec<_>>());
+        denied
     }
 
     /// Records of the shard exist up to a position, which did not come along.
@@ -194,7 +214,7 @@ impl Hub {
     /// shard's log, each once, whatever order they come in.
     pub(crate) fn offer(&self, committed: &Committed) {
         // Before anybody sees the records: who does must know how far the other shards had come.
-        self.learn(&committed.heads);
+        self.learn_told(&committed.heads);
         let mut woken: Vec<Arc<HotUser>> = Vec::new();
         for segment in &committed.segments {
             if let Some(tail) = self.tails.get(segment.shard as usize) {

@@ -20,10 +20,21 @@ pub(super) struct Moment {
     pub(super) more: bool,
 }
 
-/// As late a moment as can be told in one answer.
-pub(super) async fn moment(chat: &Chat, user: &HotUser, request: &Request, clock: Option<u64>) -> Result<Moment> {
+/// As late a moment as can be told in one answer; none for a token of what the logs do not have.
+pub(super) async fn moment(
+    chat: &Chat,
+    user: &HotUser,
+    request: &Request,
+    clock: Option<u64>,
+) -> Result<Option<Moment>> {
     let since = request.since.as_ref();
     let mut until = reached(chat, user, since).await?;
+    match since.map_or(0, |since| since.ahead_of(&until)) {
+        0 => {}
+        // Of an epoch that the database does not know: a server that has been replaced may not know it yet.
+        ahead if ahead >= store::EPOCH_GAP => return Err(Error::Store(store::Error::Unavailable)),
+        _ => return Ok(None),
+    }
     let mut more = false;
     loop {
         let mut snapshot = candidates(chat, user, request, clock, &until).await?;
@@ -33,7 +44,7 @@ pub(super) async fn moment(chat: &Chat, user: &HotUser, request: &Request, clock
             snapshot.stamp = Stamp::default();
         }
         match told_before(chat, user, since, &snapshot).await? {
-            None => return Ok(Moment { until, snapshot, more }),
+            None => return Ok(Some(Moment { until, snapshot, more })),
             Some((shard, pos)) => {
                 until[shard] = pos;
                 more = true;

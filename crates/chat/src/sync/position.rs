@@ -26,6 +26,14 @@ pub struct Stamp {
     pub clock: u64,
 }
 
+impl Token {
+    /// By how many commits it is ahead of logs that end here, where it is most.
+    pub(crate) fn ahead_of(&self, ends: &[i64]) -> i64 {
+        let ahead = self.shards.iter().zip(ends).map(|(pos, end)| pos.saturating_sub(*end));
+        ahead.max().unwrap_or(0).max(0)
+    }
+}
+
 impl fmt::Display for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("s1_")?;

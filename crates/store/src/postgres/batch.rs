@@ -13,7 +13,7 @@ use crate::{
     command::{self, Answer, Append, Command, Failure, Fate, Order, Reply},
     db::Stmt,
     error::{Error, Result},
-    log::{Commit, Committed, DAY_MS, NewEvent, NewReceipt, Outcome, Record, RoomPart, Shard},
+    log::{Commit, Committed, DAY_MS, Head, NewEvent, NewReceipt, Outcome, Record, RoomPart, Shard},
     replay,
     value::{Row as StoreRow, Value},
 };
@@ -342,6 +342,7 @@ fn read(row: &Row, batch: &[Order<'_>]) -> Result<Reply> {
     let rows: Vec<Option<i64>> = row.try_get("w_rows")?;
     let (mut event, mut statement) = (0, 0);
     let epochs: Vec<i64> = row.try_get("epochs")?;
+    let heads: Vec<i64> = row.try_get("heads")?;
     let (mut fates, mut segments) = (Vec::with_capacity(batch.len()), Vec::new());
     for (index, Order { shard, command, .. }) in batch.iter().enumerate() {
         let pos = positions.get(index).copied().flatten().unwrap_or(0);
@@ -369,7 +370,8 @@ fn read(row: &Row, batch: &[Order<'_>]) -> Result<Reply> {
         event += command.events().len();
         statement += command.writes().len();
     }
-    Ok(Reply { fates, committed: Committed { segments, heads: row.try_get("heads")? } })
+    let heads = epochs.into_iter().zip(heads).map(|(epoch, pos)| Head { epoch, pos }).collect();
+    Ok(Reply { fates, committed: Committed { segments, heads } })
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     command::{self, Append, Failure, Fate, Reply, push_record},
     error::{Error, Result},
-    log::{Committed, Record, Shard},
+    log::{Committed, Head, Record, Shard},
 };
 
 /// How long a node waits for the database to answer.
@@ -98,7 +98,7 @@ async fn transaction(model: &Model, orders: &[(Shard, Vec<Order>)]) -> Result<Re
             return Err(Failure::Refused(Error::Full, None));
         }
         let now: Vec<_> = inner.rows.iter().map(|row| &row.tables).collect();
-        let heads = now.iter().map(|tables| tables.head).collect();
+        let heads = now.iter().map(|tables| Head { epoch: tables.epoch, pos: tables.head }).collect();
         let seen = |shard: Shard| stale.as_ref().map_or(now[shard as usize], |stale| &stale[shard as usize]);
         (heads, run(orders, seen))
     };

@@ -227,10 +227,11 @@ async fn the_follower_is_told_what_the_other_shards_had_reached() {
     let (told, mut heads) = tokio::sync::mpsc::unbounded_channel();
     db.follow(Arc::new(move |committed| drop(told.send(committed.heads.clone())))).await.unwrap();
     create(&db).await;
+    let at = |positions: [i64; 2]| positions.map(|pos| Head { epoch: 1, pos }).to_vec();
     let other = store::log::Commit { shard: 1, ts: 1, ..Default::default() };
     committed(db.commit(other).await.unwrap());
-    assert_eq!(heads.recv().await, Some(vec![0, 0]));
-    assert_eq!(heads.recv().await, Some(vec![1, 0]));
+    assert_eq!(heads.recv().await, Some(at([0, 0])));
+    assert_eq!(heads.recv().await, Some(at([1, 0])));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -120,3 +120,107 @@ async fn a_cluster_whose_database_was_restored_passes_over_nothing_that_comes() 
     let ids = e2e::event_ids(&json!(nodes[1].history(&alice, &room).await));
     assert!(ids.contains(&kept) && !lost.iter().any(|id| ids.contains(id)));
 }
+
+/// A copy has the identity and the secret of what it was copied from.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_of_a_store_at_the_same_redis_is_not_heard() {
+    let (postgres, redis) =
+        (Postgres::start(&[("fsync", "off")]).await.expect("PostgreSQL starts"), e2e::redis().await);
+    let directory = TempDir::new().expect("a directory");
+    let at = |database: &str| (postgres.url(database), redis.clone());
+    postgres.create_database("original").await.expect("it is created");
+    let original = node(at("original")).await;
+    let alice = original.register("alice").await;
+    let room = original.create_room(&alice, json!({})).await;
+    let dump = directory.path().join("chatbook.dump");
+    postgres.dump("original", &dump).await.expect("it is written");
+    postgres.create_database("copy").await.expect("it is created");
+    postgres.restore("copy", &dump).await.expect("it is loaded");
+    let copy = node(at("copy")).await;
+    let mut stream = original.stream(&alice, "").await.expect("it connects");
+    stream.next().await.expect("it sends").expect("the first frame");
+    for n in 0..5 {
+        copy.say(&alice, &room, &format!("in the copy {n}")).await;
+    }
+    let said = original.say(&alice, &room, "in the original").await;
+    let told =
+        async { while !stream.next().await.expect("it goes on").expect("a frame").to_string().contains(&said) {} };
+    tokio::time::timeout(Duration::from_secs(10), told).await.expect("it is told of what is said where it is");
+    for (node, others) in [(&original, "in the copy"), (&copy, "in the original")] {
+        let history = json!(node.history(&alice, &room).await).to_string();
+        assert!(!history.contains(others), "{history}");
+    }
+}
+
+async fn node((database, redis): (String, String)) -> Server {
+    Server::with(move |settings| {
+        settings.postgres.url = database;
+        settings.redis.urls = vec![redis];
+    })
+    .await
+}
+
+/// As after a crash without `synchronous_commit`, or a snapshot of the disk that was put back: the same database to all
+/// appearances, with less in it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_has_lost_commits_under_running_nodes_begins_an_epoch_by_itself() {
+    let (postgres, redis) =
+        (Postgres::start(&[("fsync", "off")]).await.expect("PostgreSQL starts"), e2e::redis().await);
+    postgres.create_database("loses").await.expect("it is created");
+    let at = || (postgres.url("loses"), redis.clone());
+    let nodes = [node(at()).await, node(at()).await];
+    let alice = nodes[0].register("alice").await;
+    let room = nodes[0].create_room(&alice, json!({})).await;
+    nodes[0].say(&alice, &room, "kept").await;
+    postgres.sql("loses", "create table kept_head as select * from shard").await.expect("SQL");
+    for n in 0..5 {
+        nodes[n % 2].say(&alice, &room, &format!("lost {n}")).await;
+    }
+    let since = nodes[1].sync(&alice, None).await["next_batch"].clone();
+    let lose = "begin;
+        update room r set seq = seq - 5, count = count - 5, pos = k.head from kept_head k where k.shard = r.shard;
+        delete from event e using kept_head k where k.shard = e.shard and e.pos > k.head;
+        delete from log l using kept_head k where k.shard = l.shard and l.pos > k.head;
+        update shard s set head = k.head from kept_head k where k.shard = s.shard; commit";
+    postgres.sql("loses", lose).await.expect("SQL");
+    let begun = Instant::now();
+    for node in &nodes {
+        loop {
+            let (_, synced) = node.get("/_matrix/client/v3/sync").by(&alice).send().await;
+            let positions = synced["next_batch"].as_str().and_then(|token| token.split('_').nth(1)).unwrap_or("0");
+            if positions.split('.').all(|pos| pos.parse::<i64>().is_ok_and(|pos| pos > 1 << 32)) {
+                break;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(5), "no epoch begins: {synced}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+    let epochs = "select count(distinct epoch) = 1 and min(epoch) > 1 from shard";
+    postgres.sql("loses", &format!("do $$ begin assert ({epochs}); end $$")).await.expect("all shards have begun it");
+    let said = nodes[0].say(&alice, &room, "after").await;
+    let synced = nodes[1].sync_with(&alice, Some(&since), "timeout=3000").await;
+    assert!(e2e::event_ids(&synced["rooms"]["join"][&room]["timeline"]["events"]).contains(&said), "{synced}");
+    let history = json!(nodes[1].history(&alice, &room).await).to_string();
+    assert!(history.contains("kept") && !history.contains("lost"), "{history}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_of_more_than_the_logs_have_begins_anew() {
+    let server = Server::start().await;
+    let alice = server.register("alice").await;
+    let room = server.create_room(&alice, json!({})).await;
+    let message = json!({ "messages": { &alice.id: { "*": { "n": 1 } } } });
+    server.put("/_matrix/client/v3/sendToDevice/org.example.key/1", message).by(&alice).ok().await;
+    let token = server.sync(&alice, None).await["next_batch"].as_str().expect("a token").to_owned();
+    let shards = token.split('_').nth(1).expect("positions").split('.').count();
+    let ahead = |by: i64| json!(format!("s1_{}_{by}_0.0", vec![by.to_string(); shards].join(".")));
+    let anew = server.sync_with(&alice, Some(&ahead(2_000)), "timeout=20000").await;
+    assert!(anew["rooms"]["join"][&room].is_object(), "{anew}");
+    assert_eq!(anew["to_device"]["events"][0]["content"]["n"], 1, "it is not taken for acknowledged");
+    let said = server.say(&alice, &room, "tea").await;
+    let next = server.sync_with(&alice, Some(&anew["next_batch"]), "timeout=20000").await;
+    assert!(next.to_string().contains(&said), "{next}");
+    // Perhaps of an epoch that only another node knows of yet.
+    let path = format!("/_matrix/client/v3/sync?since={}", ahead(1 << 40).as_str().expect("a token"));
+    server.get(&path).by(&alice).refused(503, "ORG.CHATBOOK.STORAGE_UNAVAILABLE").await;
+}
