@@ -60,11 +60,18 @@ async fn look(settings: &Own) -> Result<Db, String> {
 pub(crate) async fn store(command: Store) -> Result<(), String> {
     let Store::BumpEpoch(which) = command;
     let settings = which.settings()?;
-    let db = match settings.postgres.url.is_empty() {
+    let data = settings.server.data.display();
+    let opened = match settings.postgres.url.is_empty() {
+        true if !settings.server.data.join("chatbook.db").exists() => {
+            return Err(format!("there is no store in {data}: name the right one (--config FILE, or server.data)"));
+        }
         true => Db::open_sqlite(&settings.server.data),
+        false if !store::postgres::has_store(&settings.postgres).await.map_err(|error| error.to_string())? => {
+            return Err("the database has no store yet: restore it first, or name the right one (postgres.url)".into());
+        }
         false => Db::open_postgres(&settings.postgres).await,
     };
-    let db = db.map_err(|error| error.to_string())?;
+    let db = opened.map_err(|error| error.to_string())?;
     db.bump_epoch().await.map_err(|error| error.to_string())?;
     let heads = db.heads().await.map_err(|error| error.to_string())?;
     let epoch = heads.first().map_or(0, |head| head.epoch);

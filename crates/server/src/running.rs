@@ -155,12 +155,13 @@ async fn open_store(settings: &Own, env: &chat::Env) -> Result<(Db, Identity), S
     };
     let wanted =
         Identity { server_name: name.clone(), cluster: env.token::<12>(), secret: env.random::<32>().to_vec() };
-    let kept = store::identity::claim(&db, &wanted).await.map_err(refused)?;
+    let kept =
+        store::identity::claim(&db, &wanted, env.now() - chat::cluster::report::SILENT_MS).await.map_err(refused)?;
     if kept.server_name != *name {
         db.close().await;
         return Err(StartError(format!(
-            "{place} belongs to the server \"{0}\", and a server's name cannot change once people have joined: start it \
-             with --server-name {0} (or server.name), or give \"{name}\" a data directory (server.data) or a database \
+            "{place} belongs to the server \"{0}\", and a server's name cannot change once people have joined, or while \
+             another node runs under it: start it with --server-name {0} (or server.name), or give \"{name}\" a data directory (server.data) or a database \
              (postgres.url) of its own",
             kept.server_name
         )));

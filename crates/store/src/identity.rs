@@ -24,12 +24,14 @@ pub async fn place(db: &Db) -> Result<String> {
     Ok(db.query_opt(sql, params![], |row| row.get(0)).await?.unwrap_or_default())
 }
 
-/// The store's identity. The first call decides it; the name alone changes later, and only while nobody has joined.
-pub async fn claim(db: &Db, wanted: &Identity) -> Result<Identity> {
+/// The store's identity. The first call decides it; the name alone changes later, and only while nobody has joined and no
+/// node has said after `ts` (milliseconds) that it is there: it goes by the name that it found.
+pub async fn claim(db: &Db, wanted: &Identity, ts: i64) -> Result<Identity> {
     let claim = Stmt::new(
         "insert into identity (id, server_name, cluster, secret) values (0, $1, $2, $3)
-         on conflict (id) do update set server_name = $1 where not exists (select 1 from users)",
-        params![&wanted.server_name, &wanted.cluster, wanted.secret.clone()],
+         on conflict (id) do update set server_name = $1
+         where not exists (select 1 from users) and not exists (select 1 from node where seen_ts > $4)",
+        params![&wanted.server_name, &wanted.cluster, wanted.secret.clone(), ts],
     );
     db.write(0, vec![claim]).await?;
     let sql = "select server_name, cluster, secret from identity where id = 0";

@@ -15,8 +15,8 @@ use crate::{
     extract::{App, Auth, Query},
 };
 
-/// The longest that a request waits, milliseconds.
-const MAX_TIMEOUT_MS: u64 = 120_000;
+/// The longest that a request waits, milliseconds. Load balancers take a node that is silent for longer for one that hangs.
+const MAX_TIMEOUT_MS: u64 = 30_000;
 
 #[derive(Deserialize)]
 pub(crate) struct Parameters {

@@ -212,6 +212,9 @@ async fn serve(
             Err(chat::Error::Matrix { status: 401, .. } | chat::Error::SoftLogout) => {
                 return End::Close(close::UNAUTHORIZED, "signed out");
             }
+            Err(chat::Error::Invalid(_)) => {
+                return End::Close(close::PROTOCOL, "since is no token of here");
+            }
             Err(_) => return End::Close(close::GOING_AWAY, "the server cannot read your data"),
         };
         if first || changes.any_news {

@@ -8,7 +8,7 @@ use store::nodes::{self, NodeRow};
 use crate::{Chat, Error, Result, sessions::Session};
 
 /// Who has said nothing for so long has gone, milliseconds; clocks of nodes may differ, so it is generous.
-const SILENT_MS: i64 = 30_000;
+pub const SILENT_MS: i64 = 30_000;
 /// Silent nodes are shown for so long yet, milliseconds.
 const FORGOTTEN_MS: i64 = 3_600_000;
 

@@ -106,8 +106,12 @@ pub async fn changes(chat: &Chat, user: &HotUser, request: &Request) -> Result<C
     }
     answer.presence = presence_events(chat, user, &snapshot, clock, request).await?;
     to_device(chat, user, request, &mut answer).await?;
-    answer.any_news |= !(answer.invited.is_empty() && answer.knocked.is_empty() && answer.left.is_empty())
-        || !(answer.account_data.is_empty() && answer.to_device.is_empty())
+    answer.any_news = answer.any_news
+        || !answer.invited.is_empty()
+        || !answer.knocked.is_empty()
+        || !answer.left.is_empty()
+        || !answer.account_data.is_empty()
+        || !answer.to_device.is_empty()
         || answer.presence.iter().any(|event| snapshot.is_presence_news(&event.user_id));
     Ok(answer)
 }

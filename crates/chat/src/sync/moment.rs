@@ -32,7 +32,9 @@ pub(super) async fn moment(
     match since.map_or(0, |since| since.ahead_of(&until)) {
         0 => {}
         // Of an epoch that the database does not know: a server that has been replaced may not know it yet.
-        ahead if ahead >= store::EPOCH_GAP => return Err(Error::Store(store::Error::Unavailable)),
+        ahead if ahead >= store::EPOCH_GAP && chat.db.is_shared() => {
+            return Err(Error::Store(store::Error::Unavailable));
+        }
         _ => return Ok(None),
     }
     let mut more = false;

@@ -238,8 +238,13 @@ async fn a_token_outlives_a_restart_and_positions_never_go_back() {
     server.get("/_matrix/client/v3/sync").token("x").refused(401, "M_UNKNOWN_TOKEN").await;
     // A token of another server, or one that was made up, breaks nothing.
     let far = json!(e2e::far_token(since.as_str().expect("a token")));
-    let synced = server.sync(&bob, Some(&far)).await;
-    assert!(ahead(&synced["next_batch"], &far));
+    let path = format!("/_matrix/client/v3/sync?since={}", far.as_str().expect("a token"));
+    let (status, synced) = server.get(&path).by(&bob).send().await;
+    match position(&since).len() {
+        1 => assert!(status == 200 && synced["rooms"]["join"][&room].is_object(), "{synced}"),
+        // Another node may know more.
+        _ => assert_eq!(status, 503, "{synced}"),
+    }
     let alices = server.sync(&alice, None).await["next_batch"].clone();
     assert_eq!(server.sync(&bob, Some(&alices)).await.get("rooms"), None);
 }

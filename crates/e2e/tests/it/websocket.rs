@@ -250,3 +250,19 @@ async fn many_messages_to_the_device_come_without_anything_else_happening() {
     }
     assert_eq!(seen, (0..250).collect::<Vec<_>>());
 }
+
+/// Whoever is told to go on from where it is would come back with the same token for ever.
+#[tokio::test]
+async fn a_token_of_another_number_of_shards_is_refused_like_any_other() {
+    let server = Server::start().await;
+    let alice = server.register("alice").await;
+    for since in ["s1_1.1.1_0_0.0", "nonsense"] {
+        match server.stream(&alice, &format!("since={since}")).await {
+            Ok(mut stream) => {
+                while stream.next().await.expect("it closes cleanly").is_some() {}
+                assert_eq!(stream.close_code(), Some(4400), "{since}");
+            }
+            Err(refused) => assert!(refused.to_string().contains("400"), "{since}: {refused}"),
+        }
+    }
+}

@@ -44,7 +44,11 @@ pub fn load(sources: &Sources) -> Result<Settings, ConfigError> {
         read = check(&settings, &path.display().to_string())?;
     }
     for (variable, value) in &sources.environment {
-        let Some(key) = variable.strip_prefix(PREFIX).filter(|key| key.contains("__")) else { continue };
+        let Some(key) = variable.strip_prefix(PREFIX) else { continue };
+        if !key.contains("__") {
+            check_underscores(key, variable)?;
+            continue;
+        }
         let path: Vec<String> = key.split("__").map(str::to_ascii_lowercase).collect();
         read = set(&mut settings, &path, value, variable)?;
     }
@@ -54,6 +58,28 @@ pub fn load(sources: &Sources) -> Result<Settings, ConfigError> {
     }
     check_redis(&read)?;
     Ok(read)
+}
+
+/// A variable that would be a setting, if two underscores stood between its parts.
+fn check_underscores(key: &str, variable: &str) -> Result<(), ConfigError> {
+    let names = names(&defaults());
+    let Some(meant) = names.iter().find(|name| name.replace("__", "_").eq_ignore_ascii_case(key)) else {
+        return Ok(());
+    };
+    let message = format!("is no setting: {PREFIX}{} is, with two underscores", meant.to_ascii_uppercase());
+    Err(ConfigError { place: variable.to_owned(), message })
+}
+
+/// The settings as variables name them, in small letters and without the prefix.
+fn names(settings: &Table) -> Vec<String> {
+    let mut all = Vec::new();
+    for (key, value) in settings {
+        match value {
+            Value::Table(section) => all.extend(names(section).iter().map(|name| format!("{key}__{name}"))),
+            _ => all.push(key.clone()),
+        }
+    }
+    all
 }
 
 /// Every key with its default, as TOML.
@@ -284,6 +310,12 @@ mod tests {
             ("CHATBOOK_SERVER__LISTEN", "8008", "CHATBOOK_SERVER__LISTEN: server.listen: "),
             ("CHATBOOK_SERVER__PORT", "8008", "CHATBOOK_SERVER__PORT: server.port: unknown field"),
             ("CHATBOOK_SERVERS__NAME", "x", "CHATBOOK_SERVERS__NAME: there is no section \"servers\""),
+            ("CHATBOOK_POSTGRES_URL", "x", "CHATBOOK_POSTGRES_URL: is no setting: CHATBOOK_POSTGRES__URL is, with two"),
+            (
+                "CHATBOOK_RATE_LIMITS_LOGIN_BURST",
+                "5",
+                "CHATBOOK_RATE_LIMITS_LOGIN_BURST: is no setting: CHATBOOK_RATE_LIMITS__LOGIN__BURST is, with two",
+            ),
             (
                 "CHATBOOK_RATE_LIMITS__ENABLED",
                 "maybe",

@@ -77,6 +77,15 @@ pub(super) async fn look(pool: &Pool) -> Result<usize> {
     }
 }
 
+/// Whether there is a store.
+///
+/// # Errors
+/// [`Error::Refused`] with a sentence for the operator.
+pub(super) async fn has_store(pool: &Pool) -> Result<bool> {
+    let connection = connect(pool).await?;
+    Ok(done(&connection.client, MIGRATIONS.len()).await?.is_some())
+}
+
 /// A connection to a server that suits.
 async fn connect(pool: &Pool) -> Result<Connection> {
     let connection = pool

@@ -99,6 +99,14 @@ impl std::fmt::Debug for Config {
     }
 }
 
+/// Whether somebody has made a store in the database.
+///
+/// # Errors
+/// As [`Db::open_postgres`](crate::Db::open_postgres).
+pub async fn has_store(config: &Config) -> Result<bool> {
+    migrations::has_store(&Pool::new(config, Arc::default())?).await
+}
+
 /// The open database.
 pub(crate) struct Postgres {
     pool: Arc<Pool>,
