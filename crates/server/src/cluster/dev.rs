@@ -92,7 +92,7 @@ fn balancer(missing: &[&'static str]) -> Result<&'static str, String> {
 /// Starts everything and waits until it is ready. The parts stand in the order in which they are to stop.
 async fn start(options: &Options, balancer: &str, place: &Place) -> Result<Vec<Part>, Error> {
     let root = place.path();
-    // Each node has a connection per shard, some for queries, and one to listen.
+    // Each node makes 16, and one that is killed leaves its own behind for a moment.
     let connections = (20 + 30 * options.nodes).to_string();
     let mut settings = vec![("max_connections", connections.as_str())];
     if !place.stays() {
