@@ -152,6 +152,10 @@ fn render_tails(out: &mut String, tails: &Tails) {
     counter(out, "chatbook_tail_gap_reads_total", "Reads of the log for what hints left out.", tails.gap_reads.0);
     counter(out, "chatbook_tail_gap_records_total", "Records that those reads brought.", tails.gap_reads.1);
     counter(out, "chatbook_tail_polls_total", "Looks at the heads of the logs.", tails.polls);
+    if let Some(unanswered) = tails.unanswered {
+        let what = "Seconds since the database last said how far the logs are.";
+        gauge(out, "chatbook_tail_unanswered_seconds", what, unanswered.as_secs());
+    }
     counter(out, "chatbook_tail_resets_total", "How often all memory was dropped: a new epoch.", tails.resets);
     gauge(out, "chatbook_streams", "Open WebSocket streams.", tails.streams as u64);
     if let Some(bus) = &tails.bus {

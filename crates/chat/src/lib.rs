@@ -145,6 +145,7 @@ impl Chat {
         let now = db.follow(cluster::follower(hub.clone(), publish)).await?;
         if db.is_shared() {
             hub.learn_heads(&now, &hub.cursors());
+            *hub.counts.looked.lock() = Some(tokio::time::Instant::now());
         } else if now != heads {
             return Err(Error::Store(StoreError::Refused("somebody wrote to the store while it was opened".into())));
         }

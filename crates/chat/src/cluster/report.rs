@@ -1,6 +1,9 @@
 //! What each node says of itself in the store, every few seconds, and what an administrator is shown of all of them.
 
-use std::sync::{Arc, atomic::Ordering::Relaxed};
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 use store::nodes::{self, NodeRow};
@@ -138,6 +141,8 @@ pub struct Tails {
     pub gap_reads: (u64, u64),
     /// Looks at the heads.
     pub polls: u64,
+    /// For how long none was answered; nothing if there are none.
+    pub unanswered: Option<Duration>,
     /// How often everything in memory was dropped.
     pub resets: u64,
     /// Open streams.
@@ -163,6 +168,7 @@ impl Chat {
             tokens_ahead: counts.tokens_ahead.load(Relaxed),
             gap_reads: (counts.gap_reads.load(Relaxed), counts.read.load(Relaxed)),
             polls: counts.polls.load(Relaxed),
+            unanswered: counts.looked.lock().map(|looked| looked.elapsed()),
             resets: counts.resets.load(Relaxed),
             streams: self.streams(),
             bus: self.bus.as_ref().map(bus::Bus::stats),

@@ -106,6 +106,7 @@ impl Follow {
         let heads = self.db.heads().await;
         let complain = |error| tracing::debug!(name: "tail.poll", %error, "the heads of the logs could not be read");
         let heads = heads.map_err(complain).ok()?;
+        *hub.counts.looked.lock() = Some(Instant::now());
         match hub.learn_heads(&heads, &known) {
             None => Some(heads),
             Some((shard, head)) => self.begin_epoch(hub, shard, head).await.map_err(complain).ok(),

@@ -72,6 +72,8 @@ pub struct Counts {
     pub resets: AtomicU64,
     /// Looks at the heads.
     pub polls: AtomicU64,
+    /// When the last one was answered.
+    pub looked: Mutex<Option<Instant>>,
     /// Messages of nodes of another version, which this one does not understand.
     pub unread: AtomicU64,
     /// Requests with a token of what the logs do not have.

@@ -241,3 +241,15 @@ async fn a_member_event_that_says_two_things_means_one() {
     assert_eq!(joined, state["membership"] == "join", "{status} {state}");
     assert_eq!(server.sync(&bob, None).await["rooms"]["join"].get(&room).is_some(), joined);
 }
+
+/// Or a load balancer could not tell a poll that waits from a node that hangs.
+#[tokio::test]
+async fn a_poll_that_would_wait_for_longer_is_answered_after_half_a_minute() {
+    let server = Server::start().await;
+    let alice = server.register("alice").await;
+    let since = server.sync(&alice, None).await["next_batch"].clone();
+    let begun = std::time::Instant::now();
+    server.sync_with(&alice, Some(&since), "timeout=120000").await;
+    let waited = begun.elapsed().as_secs();
+    assert!((30..35).contains(&waited), "{waited} s");
+}

@@ -18,12 +18,15 @@ async fn while_the_database_hangs_who_comes_later_is_told_so_at_once() {
     let alice = server.register("alice").await;
     let room = server.create_room(&alice, json!({})).await;
     server.say(&alice, &room, "before").await;
+    let unanswered = || server.chat().tails().unanswered.expect("it looks each second");
+    assert!(unanswered() < Duration::from_secs(4));
     postgres.pause().await;
     let waiting = tokio::spawn({
         let (server, alice, room) = (server.clone(), alice.clone(), room.clone());
         async move { server.say(&alice, &room, "meanwhile").await }
     });
     tokio::time::sleep(Duration::from_millis(5_500)).await;
+    assert!(unanswered() > Duration::from_secs(4), "whoever looks at the metrics sees it");
     let path = server.room(&room, "send/m.room.message/later");
     let send = || server.put(&path, json!({ "msgtype": "m.text", "body": "later" })).by(&alice);
     let begun = Instant::now();
