@@ -225,6 +225,20 @@ impl Freshness {
         Ok(outcome)
     }
 
+    /// Returns when this node knows the logs up to these positions, which the database has, and the other logs as far as
+    /// they went then.
+    ///
+    /// # Errors
+    /// As [`Freshness::fresh`].
+    pub(crate) async fn known_to(&self, positions: &[i64]) -> Result<()> {
+        if self.hub.cursors().iter().zip(positions).all(|(cursor, pos)| pos <= cursor) {
+            return Ok(());
+        }
+        self.fresh().await?;
+        // Of a store that is not shared, a query can see what is still on its way to the disk.
+        timeout(FRESH_TIMEOUT, self.hub.all_reached(positions)).await.map_err(unavailable)
+    }
+
     /// How far the logs are known here, once that is as far as a client knows them from another node, and its user's
     /// `own` log as far as it was known when the others were: keys that were sent before a message come with it or
     /// before it.

@@ -48,9 +48,13 @@ async fn load(chat: &Chat, user_id: &Arc<str>) -> Result<Arc<HotUser>> {
         let rooms = user_rooms::of_user(&chat.db, shard, user_id).await?;
         // They may be known to the database before their records are here. Whoever goes by them has to see what led there,
         // and what came before it in other logs.
-        if rooms.iter().any(|row| row.pos > chat.hub.cursor(chat.room_shard(&row.room_id))) {
-            chat.fresh().await?;
+        let mut ties = vec![0; chat.db.shards()];
+        for row in &rooms {
+            if let Some(pos) = ties.get_mut(chat.room_shard(&row.room_id) as usize) {
+                *pos = row.pos.max(*pos);
+            }
         }
+        chat.freshness.known_to(&ties).await?;
         let data = account_data::of_user(&chat.db, shard, user_id).await?;
         let waiting = to_device::heads(&chat.db, shard, user_id).await?;
         let generation = u64::from_le_bytes(chat.env.random()) >> 16;
