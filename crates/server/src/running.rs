@@ -161,8 +161,8 @@ async fn open_store(settings: &Own, env: &chat::Env) -> Result<(Db, Identity), S
         db.close().await;
         return Err(StartError(format!(
             "{place} belongs to the server \"{0}\", and a server's name cannot change once people have joined, or while \
-             another node runs under it: start it with --server-name {0} (or server.name), or give \"{name}\" a data directory (server.data) or a database \
-             (postgres.url) of its own",
+             another node runs under it: start it with --server-name {0} (or server.name), or give \"{name}\" a data \
+             directory (server.data) or a database (postgres.url) of its own",
             kept.server_name
         )));
     }

@@ -213,7 +213,7 @@ async fn serve(
                 return End::Close(close::UNAUTHORIZED, "signed out");
             }
             Err(chat::Error::Invalid(_)) => {
-                return End::Close(close::PROTOCOL, "since is no token of here");
+                return End::Close(close::PROTOCOL, "since is no token of this server");
             }
             Err(_) => return End::Close(close::GOING_AWAY, "the server cannot read your data"),
         };

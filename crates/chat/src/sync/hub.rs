@@ -481,10 +481,12 @@ pub(super) fn apply_to_user(user: &HotUser, at: (Shard, i64), change: &Change) {
         }
         Change::DeviceGone { device_id, .. } => {
             let clock = inner.tick();
+            inner.told.remove(device_id);
             inner.gone.insert(device_id.clone(), clock);
         }
         Change::OthersGone { device_id, .. } => {
             let clock = inner.tick();
+            inner.told.retain(|told, _| told == device_id);
             inner.others_gone = Some((device_id.clone(), clock));
         }
         Change::TokenGone { .. } | Change::Erased { .. } | Change::Receipt(_) | Change::Redacted { .. } => return,
