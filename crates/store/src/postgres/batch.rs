@@ -324,10 +324,14 @@ fn array_element(value: &Value) -> String {
     match value {
         Value::Int(v) => v.to_string(),
         Value::Text(v) => format!("\"{}\"", v.replace('\\', "\\\\").replace('"', "\\\"")),
-        Value::Blob(v) => v.iter().fold(String::new(), |mut hex, byte| {
-            write!(hex, "{byte:02x}").unwrap_or_default();
-            hex
-        }),
+        Value::Blob(v) => {
+            let hex = v.iter().fold(String::new(), |mut hex, byte| {
+                write!(hex, "{byte:02x}").unwrap_or_default();
+                hex
+            });
+            // In quotes, for one without bytes is an element too.
+            format!("\"{hex}\"")
+        }
         Value::Null | Value::Pos | Value::Seq(_) | Value::Count(_) => "null".to_owned(),
     }
 }
@@ -390,6 +394,6 @@ mod tests {
             sql,
             "insert into t values (($1[1])::bigint, $1[2], null, decode($1[4], 'hex'), $2, $3[2]) where a = ($1[1])::bigint"
         );
-        assert_eq!(params, r#"{7,"say \"hi\" \\",null,ab01,null,null}"#);
+        assert_eq!(params, r#"{7,"say \"hi\" \\",null,"ab01",null,null}"#);
     }
 }
