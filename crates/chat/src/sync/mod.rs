@@ -1,5 +1,6 @@
 //! Following the logs and telling each device what is new to it.
 
+mod audience;
 pub mod changes;
 pub(crate) mod follow;
 pub(crate) mod hub;

@@ -9,7 +9,8 @@ use store::{
 };
 
 use super::{
-    hub::{Hub, apply_to_user},
+    audience::apply_to_user,
+    hub::Hub,
     user::{AccountData, HotUser, UserGuard},
 };
 use crate::{Chat, Result};

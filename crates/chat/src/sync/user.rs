@@ -285,7 +285,7 @@ impl std::ops::Deref for UserGuard {
 mod tests {
     use store::log::Change;
 
-    use super::{super::hub::apply_to_user, *};
+    use super::{super::audience::apply_to_user, *};
 
     fn user() -> HotUser {
         HotUser::new("@a:b".into(), 7, Vec::new())

@@ -4,11 +4,15 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
+use tracing::Level;
 
 use super::{Own, Settings};
 
 /// The prefix of environment variables: `CHATBOOK_RATE_LIMITS__LOGIN__BURST` sets `rate_limits.login.burst`.
 const PREFIX: &str = "CHATBOOK_";
+
+/// A day, milliseconds.
+const LONGEST_SHUTDOWN_MS: u64 = 24 * 3600 * 1000;
 
 /// Sections whose URLs may hold a password: no value in them is repeated in an error.
 const SECRET: [&str; 2] = ["postgres", "redis"];
@@ -57,6 +61,8 @@ pub fn load(sources: &Sources) -> Result<Settings, ConfigError> {
         read = set(&mut settings, &path, value, option)?;
     }
     check_redis(&read)?;
+    check_server(&read.own)?;
+    read.rules.check().map_err(|(key, message)| ConfigError { place: key.to_owned(), message })?;
     Ok(read)
 }
 
@@ -162,6 +168,33 @@ fn without_value(message: &str) -> &str {
         Some(expected) if !message.starts_with("unknown field") => &message[expected..],
         Some(_) => message,
         None => "this value cannot be used",
+    }
+}
+
+/// Values that can be read and yet mean nothing.
+fn check_server(settings: &Own) -> Result<(), ConfigError> {
+    let fail = |key: &str, message| Err(ConfigError { place: key.to_owned(), message });
+    let Own { server, log, .. } = settings;
+    let place = ["https://", "http://"].iter().find_map(|scheme| server.public_url.strip_prefix(scheme));
+    let is_url = |place: &str| !place.starts_with('/') && !place.is_empty() && !place.contains(char::is_whitespace);
+    if !server.public_url.is_empty() && !place.is_some_and(is_url) {
+        let message = format!("\"{}\" is no address such as https://chat.example.org", server.public_url);
+        return fail("server.public_url", message);
+    }
+    if server.shutdown_timeout_ms > LONGEST_SHUTDOWN_MS {
+        let message = format!("{} cannot work: it has to be {LONGEST_SHUTDOWN_MS} at most", server.shutdown_timeout_ms);
+        return fail("server.shutdown_timeout_ms", message);
+    }
+    // A word alone could be the name of a part, of which everything is then logged, and nothing else.
+    let is_level = |word: &str| word.eq_ignore_ascii_case("off") || word.parse::<Level>().is_ok();
+    match log.level.split(',').map(str::trim).find(|word| !word.contains('=') && !is_level(word)) {
+        Some(word) => fail(
+            "log.level",
+            format!(
+                "\"{word}\" is none of error, warn, info, debug, trace, and says no level for a part as api=debug does"
+            ),
+        ),
+        None => Ok(()),
     }
 }
 
@@ -298,9 +331,31 @@ mod tests {
             ("[log]\nlevel = \"info\"\nformat = json", "/chatbook.toml: is not TOML: line 3: "),
             ("[redis]\nmode = \"sentinel\"", "redis.mode: is set, but redis.urls is empty"),
             ("[redis]\nsentinel_master = \"m\"", "redis.sentinel_master: is set, but redis.urls is empty"),
+            ("[log]\nlevel = \"inf\"", "log.level: \"inf\" is none of error, warn, info, debug, trace"),
+            ("[server]\npublic_url = \"chat.example.org\"", "server.public_url: \"chat.example.org\" is no address"),
+            ("[server]\npublic_url = \"ftp://x\"", "server.public_url: \"ftp://x\" is no address"),
+            ("[websocket]\nping_ms = 0", "websocket.ping_ms: 0 cannot work: it has to be from 100"),
+            ("[websocket]\nping_ms = 90000", "websocket.silence_ms: 90000 is no longer than websocket.ping_ms (90000)"),
+            ("[passwords]\nconcurrency = 0", "passwords.concurrency: 0 cannot work: it has to be from 1"),
+            ("[sessions]\nrefreshable_token_lifetime_ms = -1", "sessions.refreshable_token_lifetime_ms: 0 cannot work"),
+            ("[rate_limits]\nlogin = { burst = 0 }", "rate_limits.login: burst and per_second have to be more than 0"),
+            ("[rate_limits]\nmessage = { per_second = nan }", "rate_limits.message: burst and per_second have to be"),
         ] {
             let error = from_file(text).expect_err(text);
             assert!(error.starts_with(expected), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_can_work_is_taken() {
+        for text in [
+            "[log]\nlevel = \"info,api=debug\"",
+            "[log]\nlevel = \"OFF\"",
+            "[log]\nlevel = \"warn, store=trace\"",
+            "[server]\npublic_url = \"http://localhost:8008/\"",
+            "[rate_limits]\nenabled = false",
+        ] {
+            from_file(text).expect(text);
         }
     }
 
