@@ -147,6 +147,10 @@ fn render_tails(out: &mut String, tails: &Tails) {
     counter(out, "chatbook_tail_out_of_order_total", "Hints before which one was lost or late.", tails.out_of_order);
     let what = "Messages of nodes of another version, which this one does not understand.";
     counter(out, "chatbook_tail_unread_total", what, tails.unread);
+    let what = "Nodes that reach Redis, as this one does, and are not heard there: their redis.urls name another.";
+    gauge(out, "chatbook_cluster_unheard_nodes", what, tails.unheard);
+    let what = "Settings of another node that are not those of this one.";
+    gauge(out, "chatbook_cluster_differing_settings", what, tails.differing);
     let what = "Tokens of what the logs do not have: another server's, or the store was put back without a new epoch.";
     counter(out, "chatbook_sync_tokens_ahead_total", what, tails.tokens_ahead);
     counter(out, "chatbook_tail_gap_reads_total", "Reads of the log for what hints left out.", tails.gap_reads.0);

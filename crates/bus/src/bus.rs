@@ -70,6 +70,12 @@ impl Bus {
         self.node.healthy()
     }
 
+    /// What keeps messages from going through, or did last; empty if nothing has yet. Names no password.
+    #[must_use]
+    pub fn trouble(&self) -> String {
+        self.node.trouble()
+    }
+
     /// Keeps a small value for `ttl`, for all nodes to read (such as who is online at a node). It may get lost at any
     /// time, so put it again well before `ttl` has passed. Like `publish` it does not wait and does not fail.
     pub fn put(&self, kind: &str, id: &str, value: Bytes, ttl: Duration) {

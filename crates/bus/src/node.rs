@@ -58,6 +58,7 @@ impl std::fmt::Debug for Subscription {
 pub(crate) struct Node {
     inbox: Mutex<Option<queue::Sender<Bytes>>>,
     healthy: watch::Sender<bool>,
+    trouble: Mutex<String>,
     published: AtomicU64,
     received: AtomicU64,
     dropped_out: AtomicU64,
@@ -72,6 +73,7 @@ impl Node {
         Node {
             inbox: Mutex::new(None),
             healthy: watch::Sender::new(false),
+            trouble: Mutex::default(),
             published: AtomicU64::default(),
             received: AtomicU64::default(),
             dropped_out: AtomicU64::default(),
@@ -108,6 +110,15 @@ impl Node {
 
     pub(crate) fn set_healthy(&self, healthy: bool) {
         self.healthy.send_if_modified(|now| std::mem::replace(now, healthy) != healthy);
+    }
+
+    /// What keeps messages from going through, or did last.
+    pub(crate) fn trouble(&self) -> String {
+        self.trouble.lock().clone()
+    }
+
+    pub(crate) fn set_trouble(&self, reason: &str) {
+        reason.clone_into(&mut self.trouble.lock());
     }
 
     pub(crate) fn count_published(&self, messages: u64) {

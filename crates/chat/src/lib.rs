@@ -82,6 +82,7 @@ pub struct Chat {
     /// Seals what goes over the bus.
     pub(crate) seal: cluster::seal::Seal,
     pub(crate) bus: Option<Bus>,
+    pub(crate) others: cluster::others::Others,
     /// Tells this run of this node from all others.
     pub(crate) node_id: Arc<str>,
     pub(crate) started_ts: i64,
@@ -161,6 +162,7 @@ impl Chat {
             secret,
             seal,
             bus,
+            others: cluster::others::Others::default(),
             node_id: env.token::<9>().into(),
             started_ts: env.now(),
             address,

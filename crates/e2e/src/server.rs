@@ -24,7 +24,11 @@ impl Server {
 
     /// Starts with settings of the test's.
     pub async fn with(change: impl FnOnce(&mut Settings)) -> Self {
-        let data = TempDir::new().expect("a temporary directory");
+        Self::with_in(Arc::new(TempDir::new().expect("a temporary directory")), change).await
+    }
+
+    /// The same with its data in a directory that others may use too: nodes of one store share it.
+    pub async fn with_in(data: Arc<TempDir>, change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = Settings::default();
         settings.server.listen = SocketAddr::from(([127, 0, 0, 1], 0));
         settings.server.data = data.path().to_owned();
@@ -36,7 +40,7 @@ impl Server {
             settings.postgres.connections = 4;
         }
         change(&mut settings);
-        Self::open(settings, Arc::new(data)).await
+        Self::open(settings, data).await
     }
 
     async fn open(settings: Settings, data: Arc<TempDir>) -> Self {

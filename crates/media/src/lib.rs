@@ -9,6 +9,6 @@ mod thumbnail;
 mod thumbnailer;
 
 pub use error::{Error, Result};
-pub use storage::{ByteStream, Storage, valid_id};
+pub use storage::{ByteStream, MARK, Storage, valid_id};
 pub use thumbnail::{Limits, Method, Size};
 pub use thumbnailer::Thumbnailer;

@@ -15,7 +15,7 @@ use futures_util::{
     stream::{self, BoxStream},
 };
 use object_store::{
-    GetOptions, GetRange, GetResultPayload, MultipartUpload, ObjectStore, ObjectStoreExt, PutPayload,
+    GetOptions, GetRange, GetResultPayload, MultipartUpload, ObjectStore, ObjectStoreExt, PutMode, PutPayload,
     local::LocalFileSystem, memory::InMemory, path::Path,
 };
 
@@ -30,6 +30,9 @@ const READ_BYTES: usize = 128 * 1024;
 const REMOTE_PART_BYTES: usize = 5 * 1024 * 1024;
 /// The same on a local disk, where nothing is won by more.
 const LOCAL_PART_BYTES: usize = 512 * 1024;
+
+/// The object that tells one storage from another.
+pub const MARK: &str = "mark";
 
 /// The files. Clones share it.
 #[derive(Clone)]
@@ -67,6 +70,36 @@ impl Storage {
     /// Keeps files in any object store.
     pub fn remote(store: Arc<dyn ObjectStore>) -> Self {
         Self { store, local: None, part_bytes: REMOTE_PART_BYTES }
+    }
+
+    /// What the storage is marked with, and from now on `wanted` if it bears no mark: so that whoever keeps books of the
+    /// files finds out that these are other files.
+    ///
+    /// # Errors
+    /// The storage cannot be written.
+    pub async fn mark(&self, wanted: &str) -> Result<String> {
+        if let Some(mark) = self.marked().await? {
+            return Ok(mark);
+        }
+        let path = Path::from(MARK);
+        match self.store.put_opts(&path, wanted.to_owned().into(), PutMode::Create.into()).await {
+            Ok(_) | Err(object_store::Error::AlreadyExists { .. }) => {}
+            // A file system without hard links makes no difference between what is new and what is not.
+            Err(_) => drop(self.store.put(&path, wanted.to_owned().into()).await?),
+        }
+        Ok(self.marked().await?.unwrap_or_else(|| wanted.to_owned()))
+    }
+
+    /// What the storage is marked with.
+    ///
+    /// # Errors
+    /// The storage cannot be read.
+    pub async fn marked(&self) -> Result<Option<String>> {
+        match self.store.get(&Path::from(MARK)).await {
+            Ok(found) => Ok(Some(String::from_utf8_lossy(&found.bytes().await?).trim().to_owned())),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Keeps `body` as the object `name` of the file `id` and returns its size. Durable on return; on an error nothing

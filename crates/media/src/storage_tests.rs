@@ -40,6 +40,10 @@ fn files(dir: &FilePath) -> Vec<String> {
 }
 
 async fn suite(storage: &Storage) {
+    assert_eq!(storage.marked().await.unwrap(), None);
+    assert_eq!(storage.mark("first").await.unwrap(), "first");
+    assert_eq!(storage.mark("second").await.unwrap(), "first");
+    assert_eq!(storage.marked().await.unwrap().as_deref(), Some("first"));
     let part = storage.part_bytes;
     for size in [0, 1, 999, part - 1, part, part + 1, 2 * part, 2 * part + 777] {
         assert_eq!(storage.put("id", "content", body(size), u64::MAX).await.unwrap(), size as u64);
@@ -73,7 +77,7 @@ async fn suite(storage: &Storage) {
 async fn a_local_disk_keeps_files_and_leaves_nothing_of_failed_ones() {
     let dir = TempDir::new().unwrap();
     suite(&Storage::local(dir.path()).unwrap()).await;
-    assert_eq!(files(dir.path()), Vec::<String>::new());
+    assert_eq!(files(dir.path()), [MARK]);
 }
 
 #[tokio::test]

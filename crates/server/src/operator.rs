@@ -3,13 +3,18 @@
 use std::{fmt::Write, path::PathBuf, time::Duration};
 
 use bus::Bus;
-use chat::cluster::report::{self, Node};
+use chat::cluster::{
+    others,
+    report::{self, Node},
+};
 use clap::{Args, Subcommand};
+use media::Storage;
 use store::{Db, postgres::durability};
 
 use crate::{
     cli::{environment, print},
     config::{self, Own, Sources},
+    running,
 };
 
 /// How long Redis may take to answer a first time.
@@ -97,6 +102,7 @@ pub(crate) async fn check(which: Which) -> Result<(), String> {
     let connections = settings.postgres.most_connections(db.shards());
     let mut findings = durability::check(&db, connections).await.map_err(|error| error.to_string())?;
     findings.push(redis(&settings).await?);
+    findings.push(files(&settings, &db).await?);
     db.close().await;
     let mut out = String::new();
     for finding in &findings {
@@ -107,6 +113,23 @@ pub(crate) async fn check(which: Which) -> Result<(), String> {
         0 => Ok(()),
         n => Err(format!("{n} of {} points want attention", findings.len())),
     }
+}
+
+async fn files(settings: &Own, db: &Db) -> Result<durability::Finding, String> {
+    let dir = running::media_dir(settings);
+    // Who looks makes no directory.
+    let found = match dir.is_dir() {
+        true => Storage::local(&dir).map_err(|error| error.to_string())?.marked().await,
+        false => Ok(None),
+    };
+    let found = found.map_err(|error| format!("server.data: {}: {error}", dir.display()))?;
+    let kept = store::identity::files(db).await.map_err(|error| error.to_string())?;
+    Ok(match kept {
+        Some(kept) if found.as_ref() != Some(&kept) => {
+            durability::Finding { good: false, what: running::foreign_files(&dir, &kept) }
+        }
+        _ => durability::Finding { good: true, what: format!("the files are in {}", dir.display()) },
+    })
 }
 
 async fn redis(settings: &Own) -> Result<durability::Finding, String> {
@@ -120,13 +143,16 @@ async fn redis(settings: &Own) -> Result<durability::Finding, String> {
     let bus = Bus::redis(&settings.redis, "check").map_err(|error| error.to_string())?;
     let mut healthy = bus.healthy();
     let answers = tokio::time::timeout(PATIENCE, healthy.wait_for(|healthy| *healthy)).await.is_ok();
-    Ok(match answers {
-        true => found(true, "Redis answers"),
-        false => found(
-            false,
-            "Redis does not answer: nodes go on without it, and messages between them take a little longer",
-        ),
-    })
+    let what = match (answers, bus.trouble()) {
+        (true, _) => "Redis answers".to_owned(),
+        (false, why) => {
+            let why = if why.is_empty() { "it does not answer".to_owned() } else { why };
+            format!(
+                "Redis cannot be used ({why}): nodes go on without it, and messages between them take a little longer"
+            )
+        }
+    };
+    Ok(durability::Finding { good: answers, what })
 }
 
 /// Shows the nodes that serve the store.
@@ -135,7 +161,7 @@ async fn redis(settings: &Own) -> Result<durability::Finding, String> {
 /// A sentence for the operator.
 pub(crate) async fn status(which: Which) -> Result<(), String> {
     let (_, db) = which.open().await?;
-    let now = chat::Env::system().now();
+    let now = db.shared_now().unwrap_or_else(|| chat::Env::system().now());
     let status = report::of_store(&db, now).await.map_err(|error| error.to_string())?;
     db.close().await;
     let row =
@@ -145,8 +171,24 @@ pub(crate) async fn status(which: Which) -> Result<(), String> {
     let shards =
         status.shards.iter().enumerate().map(|(shard, (epoch, pos))| format!("{shard}: {pos} (epoch {epoch})"));
     writeln!(out, "\nshards   {}", shards.collect::<Vec<_>>().join(", ")).unwrap_or_default();
+    for line in disagreements(&status.nodes) {
+        writeln!(out, "WARN     {line}").unwrap_or_default();
+    }
     print(&out);
     Ok(())
+}
+
+/// In what nodes that are alive do not agree, a sentence each.
+fn disagreements(nodes: &[Node]) -> Vec<String> {
+    let reports = nodes.iter().filter(|node| node.alive).filter_map(|node| node.report.as_ref());
+    let unheard = reports.flat_map(|report| report.unheard.iter().map(|other| (&report.address, other)));
+    let unheard = unheard.map(|(here, there)| {
+        format!("{here} does not hear {there} through Redis: let redis.urls name the same place at both")
+    });
+    let differing = others::all_differences(nodes).into_iter();
+    unheard
+        .chain(differing.map(|difference| format!("{difference}: let the settings of all nodes be the same")))
+        .collect()
 }
 
 fn row_of(node: &Node, now: i64) -> [String; 9] {

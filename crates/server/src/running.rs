@@ -1,10 +1,16 @@
 //! One running server: open the store, serve, stop.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use api::{Metrics, Surface};
 use bus::Bus;
 use chat::Chat;
+use media::Storage;
 use ruma::{OwnedServerName, ServerName};
 use store::{Db, identity::Identity};
 use tokio::{
@@ -20,6 +26,9 @@ use crate::{
 /// Connections that may wait until they are accepted: when a node dies or a network comes back, thousands come at once.
 /// The system allows its own maximum (`net.core.somaxconn` on Linux) if that is lower.
 const BACKLOG: u32 = 4096;
+
+/// How long a store may take to close: a database that hangs would keep the process from ending.
+const CLOSING: Duration = Duration::from_secs(10);
 
 /// Why a server could not start: a sentence for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -59,7 +68,7 @@ pub async fn start_with(settings: Settings, env: chat::Env) -> Result<Running, S
     let addr = door.address;
     let (db, identity) = open_store(&own, &env).await?;
     let private = addr.ip().is_loopback() && own.server.trusted_proxies.is_empty();
-    let files = media::Storage::local(&own.server.data.join("media")).map_err(refused)?;
+    let files = open_files(&own, &db, &env).await?;
     let bus = open_bus(&own, &identity, &db).await?;
     let parts = chat::Parts {
         db,
@@ -122,8 +131,13 @@ impl Running {
             tracing::warn!(name: "server.stop", "connections were still open at the end of the shutdown timeout");
             aborts.iter().for_each(tokio::task::AbortHandle::abort);
         }
-        chat::cluster::report::leave(&chat).await;
-        chat.db.close().await;
+        let closing = async {
+            chat::cluster::report::leave(&chat).await;
+            chat.db.close().await;
+        };
+        if tokio::time::timeout(CLOSING, closing).await.is_err() {
+            tracing::warn!(name: "server.close", "the store did not close in time: what was not acknowledged may be lost");
+        }
     }
 }
 
@@ -150,13 +164,16 @@ async fn open_store(settings: &Own, env: &chat::Env) -> Result<(Db, Identity), S
         );
     }
     let (db, place) = match settings.postgres.url.is_empty() {
-        true => (Db::open_sqlite(&settings.server.data).map_err(refused)?, format!("the data in {data}")),
+        true => {
+            let failed = |error| StartError(format!("server.data: {error}"));
+            (Db::open_sqlite(&settings.server.data).map_err(failed)?, format!("the data in {data}"))
+        }
         false => (Db::open_postgres(&settings.postgres).await.map_err(refused)?, "the database".to_owned()),
     };
     let wanted =
         Identity { server_name: name.clone(), cluster: env.token::<12>(), secret: env.random::<32>().to_vec() };
-    let kept =
-        store::identity::claim(&db, &wanted, env.now() - chat::cluster::report::SILENT_MS).await.map_err(refused)?;
+    let now = db.shared_now().unwrap_or_else(|| env.now());
+    let kept = store::identity::claim(&db, &wanted, now - chat::cluster::report::SILENT_MS).await.map_err(refused)?;
     if kept.server_name != *name {
         db.close().await;
         return Err(StartError(format!(
@@ -167,6 +184,36 @@ async fn open_store(settings: &Own, env: &chat::Env) -> Result<(Db, Identity), S
         )));
     }
     Ok((db, kept))
+}
+
+/// Where the files lie that rows of the store name. Those of a shared store have to be the same ones for all nodes.
+async fn open_files(settings: &Own, db: &Db, env: &chat::Env) -> Result<Storage, StartError> {
+    let dir = media_dir(settings);
+    let failed = |error| StartError(format!("server.data: {} cannot be used: {error}", dir.display()));
+    let files = Storage::local(&dir).map_err(failed)?;
+    if db.is_shared() {
+        let mark = files.mark(&env.token::<9>()).await.map_err(failed)?;
+        let kept = store::identity::claim_files(db, &mark).await.map_err(refused)?;
+        if mark != kept {
+            return Err(StartError(foreign_files(&dir, &kept)));
+        }
+    }
+    Ok(files)
+}
+
+/// Where uploaded files lie.
+pub(crate) fn media_dir(settings: &Own) -> PathBuf {
+    settings.server.data.join("media")
+}
+
+/// What is said of a directory that does not bear the store's mark.
+pub(crate) fn foreign_files(dir: &Path, mark: &str) -> String {
+    format!(
+        "server.data: {} does not hold this store's files: all nodes of a store share one directory, so let server.data \
+         name that one. If this is it, moved without its file \"{}\", write {mark} into that file",
+        dir.display(),
+        media::MARK
+    )
 }
 
 /// What the nodes tell each other over, if Redis is configured. Stores that share one Redis do not meet there, nor does a

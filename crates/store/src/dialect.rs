@@ -20,7 +20,8 @@ pub(crate) fn sqlite(sql: &'static str) -> &'static str {
 }
 
 /// The schema, step by step: its version is how many have run. A step is never edited after it has shipped.
-pub(crate) const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_log_rooms_accounts.sql")];
+pub(crate) const MIGRATIONS: &[&str] =
+    &[include_str!("../migrations/0001_log_rooms_accounts.sql"), include_str!("../migrations/0002_files.sql")];
 
 /// Turns a migration of this crate into PostgreSQL's. Text is compared byte by byte, as in SQLite.
 pub(crate) fn postgres_migration(sql: &str) -> String {

@@ -40,3 +40,16 @@ pub async fn claim(db: &Db, wanted: &Identity, ts: i64) -> Result<Identity> {
     });
     Ok(kept.await?.unwrap_or_else(|| wanted.clone()))
 }
+
+/// The mark of the directory (or other storage) in which the store's files lie. The first call decides it.
+pub async fn claim_files(db: &Db, mark: &str) -> Result<String> {
+    let claim = Stmt::new("update identity set files = $1 where id = 0 and files is null", params![mark]);
+    db.write(0, vec![claim]).await?;
+    Ok(files(db).await?.unwrap_or_else(|| mark.to_owned()))
+}
+
+/// What [`claim_files`] decided, if it has.
+pub async fn files(db: &Db) -> Result<Option<String>> {
+    let sql = "select files from identity where id = 0 and files is not null";
+    db.query_opt(sql, params![], |row| row.get(0)).await
+}

@@ -11,7 +11,7 @@ use crate::{
 pub struct NodeRow {
     /// Its random id, a new one at each start.
     pub node_id: String,
-    /// When it said so, milliseconds by its own clock.
+    /// When it said so, milliseconds by the store's clock.
     pub seen_ts: i64,
     /// What it said: JSON.
     pub report: String,
@@ -23,12 +23,6 @@ pub async fn list(db: &Db) -> Result<Vec<NodeRow>> {
         Ok(NodeRow { node_id: row.get(0)?, seen_ts: row.get(1)?, report: row.get(2)? })
     })
     .await
-}
-
-/// How many nodes have said something after `ts` (milliseconds), each by its own clock.
-pub async fn count(db: &Db, ts: i64) -> Result<i64> {
-    let sql = "select count(*) from node where seen_ts > $1";
-    Ok(db.query_opt(sql, params![ts], |row| row.get(0)).await?.unwrap_or(0))
 }
 
 /// The node is here.

@@ -25,6 +25,7 @@ impl Health {
     }
 
     pub(super) fn down(&mut self, reason: &str) {
+        self.node.set_trouble(reason);
         self.node.set_healthy(false);
         if self.said.replace(false) != Some(false) {
             tracing::warn!(name: "bus.lost", reason, "no messages go through Redis: other nodes notice changes later");

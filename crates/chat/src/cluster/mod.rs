@@ -3,6 +3,7 @@
 //! Without a bus, or while that is away, each node goes on with the log and with what it knows itself.
 
 pub(crate) mod interner;
+pub mod others;
 pub mod report;
 pub(crate) mod seal;
 pub(crate) mod wire;
@@ -24,7 +25,7 @@ use crate::{
     typing,
 };
 
-/// How often a node says in the store that it is here.
+/// How often a node says in the store and over the bus that it is here.
 const REPORT_EVERY: Duration = Duration::from_secs(5);
 /// How often others are told what was taken from rate limits.
 const TAKEN_EVERY: Duration = Duration::from_millis(200);
@@ -53,6 +54,7 @@ pub(crate) fn start(chat: &Arc<Chat>) {
     let (weak, mut news) = (Arc::downgrade(chat), hints.clone());
     tokio::spawn(async move {
         while let Some(chat) = weak.upgrade() {
+            tell(&chat, &Message::Here { node_id: &chat.node_id });
             report::send(&chat).await;
             drop(chat);
             tokio::select! {
@@ -101,6 +103,7 @@ fn hear(chat: &Arc<Chat>, sealed: &[u8], interner: &mut Interner) {
         Some(Message::Hint(hint)) => take_in(&chat.hub, hint, interner),
         Some(Message::Typing { room_id, user_id, for_ms }) => typing::heard(chat, room_id, user_id, for_ms),
         Some(Message::Presence { node_id, entry }) => presence::heard(chat, node_id, entry),
+        Some(Message::Here { node_id }) => chat.others.heard(node_id, report::now(chat)),
         Some(Message::Taken(taken)) => chat.rate_limits.debit(&taken),
         None => chat.hub.unread(),
     }

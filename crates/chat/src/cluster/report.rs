@@ -6,11 +6,12 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use store::nodes::{self, NodeRow};
 
 use crate::{Chat, Error, Result, sessions::Session};
 
-/// Who has said nothing for so long has gone, milliseconds; clocks of nodes may differ, so it is generous.
+/// Who has said nothing for so long has gone, milliseconds; a database that hangs keeps all from it, so it is generous.
 pub const SILENT_MS: i64 = 30_000;
 /// Silent nodes are shown for so long yet, milliseconds.
 const FORGOTTEN_MS: i64 = 3_600_000;
@@ -34,6 +35,12 @@ pub struct Report {
     pub lags: Vec<i64>,
     /// Whether it hears the other nodes through Redis; none without Redis.
     pub redis: Option<bool>,
+    /// The addresses of nodes that reach Redis, as this one does, and are not heard there.
+    #[serde(default)]
+    pub unheard: Vec<String>,
+    /// The settings that have to be the same at all nodes.
+    #[serde(default)]
+    pub settings: Value,
 }
 
 /// A node, as an administrator is shown it.
@@ -43,7 +50,7 @@ pub struct Node {
     pub node_id: String,
     /// Whether it has said something lately.
     pub alive: bool,
-    /// When it last did, milliseconds by its own clock.
+    /// When it last did, milliseconds by the store's clock.
     pub seen_ts: i64,
     /// What it said; none if this version does not understand it.
     pub report: Option<Report>,
@@ -69,22 +76,31 @@ pub(crate) fn report(chat: &Chat) -> Report {
         people: chat.hub.users.len(),
         lags: chat.hub.lags(),
         redis: chat.bus.as_ref().map(|bus| *bus.healthy().borrow()),
+        unheard: chat.others.found().unheard,
+        settings: serde_json::to_value(&chat.config).unwrap_or_default(),
     }
 }
 
-/// Says in the store that this node is here, and looks how many are.
+/// The time by which nodes tell who is here: the store's, for their own clocks differ.
+pub(crate) fn now(chat: &Chat) -> i64 {
+    chat.db.shared_now().unwrap_or_else(|| chat.env.now())
+}
+
+/// Says in the store that this node is here, and looks who else is.
 pub(crate) async fn send(chat: &Chat) {
     let report = serde_json::to_string(&report(chat)).unwrap_or_default();
-    let row = NodeRow { node_id: chat.node_id.to_string(), seen_ts: chat.env.now(), report };
+    let row = NodeRow { node_id: chat.node_id.to_string(), seen_ts: now(chat), report };
     for statement in [nodes::put(&row), nodes::expire(row.seen_ts - FORGOTTEN_MS)] {
         if let Err(error) = chat.db.tidy(statement).await {
             tracing::debug!(name: "cluster.report", %error, "this node could not say that it is here");
         }
     }
-    // About: clocks differ, and one that was killed counts for a while yet.
-    if let Ok(nodes) = nodes::count(&chat.db, row.seen_ts - SILENT_MS).await {
-        chat.db.set_nodes(nodes.try_into().unwrap_or(1));
-    }
+    let Ok(nodes) = list(&chat.db, row.seen_ts).await else { return };
+    // About: one that was killed counts for a while yet.
+    let alive = nodes.iter().filter(|node| node.alive).count();
+    chat.db.set_nodes(alive.try_into().unwrap_or(1));
+    let found = chat.others.look(&chat.node_id, &nodes, row.seen_ts);
+    chat.hub.counts.unheard.store(found.unheard.len(), Relaxed);
 }
 
 /// Says that this node has stopped.
@@ -97,20 +113,24 @@ pub async fn leave(chat: &Arc<Chat>) {
     }
 }
 
-/// All nodes, for whoever can read the store.
+/// All nodes, for whoever can read the store. `now` is the time by its clock.
 ///
 /// # Errors
 /// If it cannot be read.
 pub async fn of_store(db: &store::Db, now: i64) -> Result<Status> {
+    let nodes = list(db, now).await?;
+    let shards = db.heads().await?.into_iter().map(|head| (head.epoch, head.pos)).collect();
+    Ok(Status { nodes, shards })
+}
+
+async fn list(db: &store::Db, now: i64) -> Result<Vec<Node>> {
     let node = |NodeRow { node_id, seen_ts, report }| Node {
         node_id,
         alive: now - seen_ts < SILENT_MS,
         seen_ts,
         report: serde_json::from_str(&report).ok(),
     };
-    let nodes = nodes::list(db).await?.into_iter().map(node).collect();
-    let shards = db.heads().await?.into_iter().map(|head| (head.epoch, head.pos)).collect();
-    Ok(Status { nodes, shards })
+    Ok(nodes::list(db).await?.into_iter().map(node).collect())
 }
 
 /// All nodes, for administrators.
@@ -122,7 +142,7 @@ pub async fn status(chat: &Chat, session: &Session) -> Result<Status> {
         return Err(Error::forbidden("Only administrators may see this."));
     }
     send(chat).await;
-    of_store(&chat.db, chat.env.now()).await
+    of_store(&chat.db, now(chat)).await
 }
 
 /// What the tails have done, for metrics.
@@ -135,6 +155,10 @@ pub struct Tails {
     pub out_of_order: u64,
     /// Messages of nodes of another version, which this one does not understand.
     pub unread: u64,
+    /// Nodes that reach the bus, as this one does, and are not heard there.
+    pub unheard: usize,
+    /// Settings that are others at another node.
+    pub differing: usize,
     /// Requests with a token of what the logs do not have.
     pub tokens_ahead: u64,
     /// Reads of the log, and the records that they brought.
@@ -165,6 +189,8 @@ impl Chat {
             cursors: self.hub.cursors(),
             out_of_order: counts.out_of_order.load(Relaxed),
             unread: counts.unread.load(Relaxed),
+            unheard: counts.unheard.load(Relaxed),
+            differing: self.others.found().differing.len(),
             tokens_ahead: counts.tokens_ahead.load(Relaxed),
             gap_reads: (counts.gap_reads.load(Relaxed), counts.read.load(Relaxed)),
             polls: counts.polls.load(Relaxed),

@@ -40,6 +40,11 @@ pub(crate) enum Message<'a> {
     },
     /// What was taken from the buckets of rate limits since the last message: the limit, the key, how much.
     Taken(Vec<(u8, u64, u32)>),
+    /// The node is here, and reaches the bus.
+    Here {
+        /// The node.
+        node_id: &'a str,
+    },
 }
 
 /// A batch of commits, as far as they fit.

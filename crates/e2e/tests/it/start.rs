@@ -92,6 +92,14 @@ async fn a_wrong_setting_stops_the_start_and_is_named() {
     assert_eq!((code, error.contains("log.level")), (1, true), "{error}");
     let (code, _, error) = chatbook(&["serve", "--server-name", "not a name"], &[]).await;
     assert_eq!((code, error.contains("\"not a name\" is not a server name")), (1, true), "{error}");
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let path = file.path().display().to_string();
+    for store in [e2e::SQLITE.1.to_owned(), e2e::database().await] {
+        let environment = [("CHATBOOK_POSTGRES__URL", store.as_str())];
+        let (code, _, error) = chatbook(&["serve", "--listen", "127.0.0.1:0", "--data", &path], &environment).await;
+        let named = error.contains("server.data") && error.contains(&path);
+        assert_eq!((code, named), (1, true), "{error}");
+    }
     let redis = [("CHATBOOK_REDIS__URLS", "[\"redis://127.0.0.1:1\"]"), e2e::SQLITE];
     let (code, _, error) = chatbook(&["serve", "--listen", "127.0.0.1:0"], &redis).await;
     assert_eq!((code, error.contains("redis.urls is set, but postgres.url is not")), (1, true), "{error}");

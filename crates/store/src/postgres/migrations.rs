@@ -49,13 +49,6 @@ pub(super) async fn run(pool: &Pool, shards: u32) -> Result<usize> {
             "postgres.shards: the store was made with {found} shards, which cannot change: set it to {found}, or leave it out"
         )));
     }
-    let row = client.query_one(
-        "select substr(replace(gen_random_uuid()::text, '-', ''), 17), (extract(epoch from clock_timestamp()) * 1000)::bigint",
-        &[],
-    );
-    let row = row.await.map_err(failed)?;
-    let (nonce, now): (String, i64) = (row.get(0), row.get(1));
-    pool.opened(u64::from_str_radix(&nonce, 16).unwrap_or(0).to_be_bytes(), now);
     recognize(client).await.map_err(failed)?;
     Ok(found)
 }
@@ -88,11 +81,19 @@ pub(super) async fn has_store(pool: &Pool) -> Result<bool> {
 
 /// A connection to a server that suits.
 async fn connect(pool: &Pool) -> Result<Connection> {
-    let connection = pool
-        .connect()
-        .await
-        .map_err(|error| Error::Refused(format!("postgres.url: the database cannot be reached: {}", text(&error))))?;
+    let unreachable = |error| {
+        let why = text(&error);
+        Error::Refused(format!("postgres.url: the database cannot be reached at {}: {why}", pool.places()))
+    };
+    let connection = pool.connect().await.map_err(unreachable)?;
     check_server(&connection.client).await?;
+    let row = connection.client.query_one(
+        "select substr(replace(gen_random_uuid()::text, '-', ''), 17), (extract(epoch from clock_timestamp()) * 1000)::bigint",
+        &[],
+    );
+    let row = row.await.map_err(failed)?;
+    let (nonce, now): (String, i64) = (row.get(0), row.get(1));
+    pool.opened(u64::from_str_radix(&nonce, 16).unwrap_or(0).to_be_bytes(), now);
     Ok(connection)
 }
 
@@ -108,7 +109,7 @@ async fn lock(client: &Client, patience: Duration) -> Result<()> {
     let locked = client.execute("select pg_advisory_lock($1)", &[&LOCK]).await;
     locked.map(drop).map_err(|error| match error.code() {
         Some(&SqlState::LOCK_NOT_AVAILABLE) => Error::Refused(format!(
-            "the database: another node has been bringing the schema up to date for {} s, or somebody else holds its \
+            "postgres.url: another node has been bringing the schema up to date for {} s, or somebody else holds its \
              advisory lock {LOCK} (the table pg_locks says who): start again when that is over",
             patience.as_secs()
         )),
@@ -117,7 +118,20 @@ async fn lock(client: &Client, patience: Duration) -> Result<()> {
 }
 
 fn failed(error: tokio_postgres::Error) -> Error {
-    Error::Refused(format!("the database: {}", text(&error)))
+    let advice = match error.code() {
+        Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
+            ". Let the role of postgres.url make tables there, as the owner of a database may"
+        }
+        Some(
+            &(SqlState::UNDEFINED_COLUMN
+            | SqlState::UNDEFINED_TABLE
+            | SqlState::DUPLICATE_TABLE
+            | SqlState::DUPLICATE_OBJECT
+            | SqlState::WRONG_OBJECT_TYPE),
+        ) => ". It holds something else, it seems: give Chatbook a database of its own (postgres.url)",
+        _ => "",
+    };
+    Error::Refused(format!("postgres.url: the database says: {}{advice}", text(&error)))
 }
 
 async fn check_server(client: &Client) -> Result<()> {
@@ -127,13 +141,13 @@ async fn check_server(client: &Client) -> Result<()> {
     let version = setting("server_version_num").await.map_err(failed)?;
     if version.parse().unwrap_or(0) < OLDEST_SERVER {
         return Err(Error::Refused(format!(
-            "the database is PostgreSQL {version}: 15 is the oldest that is supported"
+            "postgres.url: the database is PostgreSQL {version}: 15 is the oldest that is supported"
         )));
     }
     let encoding = setting("server_encoding").await.map_err(failed)?;
     if encoding != "UTF8" {
         return Err(Error::Refused(format!(
-            "the database has the encoding {encoding}: make one with `create database … encoding 'UTF8' template template0`"
+            "postgres.url: the database has the encoding {encoding}: make one with `create database … encoding 'UTF8' template template0`"
         )));
     }
     Ok(())
@@ -261,17 +275,18 @@ mod tests {
         begins.await.unwrap();
         let pool = Pool::new(&config, Arc::new(Stats::default())).unwrap();
         let connection = pool.connect().await.unwrap();
-        let steps = [MIGRATIONS[0], NEXT];
+        let steps = [MIGRATIONS, &[NEXT]].concat();
         assert_eq!(migrate(&connection.client, 0, &steps, 1).await.unwrap(), 8);
         migrated.store(true, Ordering::Relaxed);
         working.await.unwrap();
-        assert_eq!(server.sql("rolling", "select schema, readable_from from store").await.unwrap(), "2|1");
+        let found = server.sql("rolling", "select schema, readable_from from store").await.unwrap();
+        assert_eq!(found, format!("{}|1", steps.len()));
         // Until the upgrade is over, a node of this version may still be started again.
         let again = Db::open_postgres(&config).await.unwrap();
         again.commit(Commit::default()).await.unwrap();
         // A step that this version cannot live with keeps it out.
-        let steps = [MIGRATIONS[0], NEXT, "alter table room drop column nickname;"];
-        migrate(&connection.client, 0, &steps, 3).await.unwrap();
+        let steps = [&*steps, &["alter table room drop column nickname;"]].concat();
+        migrate(&connection.client, 0, &steps, steps.len() as i64).await.unwrap();
         assert!(Db::open_postgres(&config).await.is_err());
     }
 }

@@ -56,6 +56,8 @@ impl Default for Config {
 
 /// More backends than that PostgreSQL never has (its `MAX_BACKENDS`).
 const MOST_CONNECTIONS: u64 = 262_143;
+/// Nothing that has to wait for a network or a disk can be done in less.
+const SHORTEST_MS: u64 = 100;
 /// What PostgreSQL takes as a timeout at most.
 const LONGEST_MS: u64 = i32::MAX as u64;
 
@@ -70,16 +72,16 @@ impl Config {
     /// [`Error::Refused`] for the first number that cannot work.
     fn check(&self) -> Result<()> {
         let numbers = [
-            ("connections", self.connections as u64, MOST_CONNECTIONS),
-            ("connect_timeout_ms", self.connect_timeout_ms, LONGEST_MS),
-            ("statement_timeout_ms", self.statement_timeout_ms, LONGEST_MS),
-            ("lock_timeout_ms", self.lock_timeout_ms, LONGEST_MS),
-            ("tcp_user_timeout_ms", self.tcp_user_timeout_ms, LONGEST_MS),
+            ("connections", self.connections as u64, 1, MOST_CONNECTIONS),
+            ("connect_timeout_ms", self.connect_timeout_ms, SHORTEST_MS, LONGEST_MS),
+            ("statement_timeout_ms", self.statement_timeout_ms, SHORTEST_MS, LONGEST_MS),
+            ("lock_timeout_ms", self.lock_timeout_ms, SHORTEST_MS, LONGEST_MS),
+            ("tcp_user_timeout_ms", self.tcp_user_timeout_ms, SHORTEST_MS, LONGEST_MS),
         ];
-        match numbers.into_iter().find(|(_, number, most)| !(1..=*most).contains(number)) {
-            Some((key, number, most)) => {
-                Err(Error::Refused(format!("postgres.{key}: {number} cannot work: it has to be from 1 to {most}")))
-            }
+        match numbers.into_iter().find(|(_, number, least, most)| !(*least..=*most).contains(number)) {
+            Some((key, number, least, most)) => Err(Error::Refused(format!(
+                "postgres.{key}: {number} cannot work: it has to be from {least} to {most}"
+            ))),
             None => Ok(()),
         }
     }
@@ -142,6 +144,11 @@ impl Postgres {
     ) -> Result<Vec<T>> {
         let rows = self.pool.query(sql, params).await?;
         rows.iter().map(|row| map(&Row::postgres(row))).collect()
+    }
+
+    /// The database's clock, milliseconds.
+    pub(crate) fn now(&self) -> i64 {
+        self.pool.now()
     }
 
     pub(crate) async fn execute(&self, statement: Stmt) -> Result<()> {

@@ -133,6 +133,11 @@ impl Pool {
         self.connect().await
     }
 
+    /// Where the database is looked for, without user and password.
+    pub(super) fn places(&self) -> String {
+        self.hosts.iter().map(place).collect::<Vec<_>>().join(", ")
+    }
+
     /// A new connection.
     pub(super) async fn connect(&self) -> Result<Connection, tokio_postgres::Error> {
         match self.open().await {
@@ -144,7 +149,8 @@ impl Pool {
             Err(error) => {
                 let (why, mut complaint) = (text(&error), self.complaint.lock());
                 if *complaint != why {
-                    tracing::warn!(name: "store.connect", error = why, "the database cannot be reached");
+                    let hosts = self.places();
+                    tracing::warn!(name: "store.connect", hosts, error = why, "the database cannot be reached");
                     *complaint = why;
                 }
                 Err(error)
@@ -279,6 +285,16 @@ fn host(given: &tokio_postgres::Config, n: usize, settings: &Config) -> tokio_po
         .channel_binding(given.get_channel_binding())
         .target_session_attrs(TargetSessionAttrs::ReadWrite);
     host
+}
+
+/// A host as operators write it: `host:port`.
+fn place(host: &tokio_postgres::Config) -> String {
+    let name = match (host.get_hosts().first(), host.get_hostaddrs().first()) {
+        (Some(Host::Tcp(name)), _) => name.clone(),
+        (Some(Host::Unix(path)), _) => path.display().to_string(),
+        (None, address) => address.map(ToString::to_string).unwrap_or_default(),
+    };
+    format!("{name}:{}", host.get_ports().first().unwrap_or(&5432))
 }
 
 /// The host at each address of its name, so that one that is silent does not use up the time of the others.

@@ -2,7 +2,7 @@
 
 use store::{
     Stmt,
-    identity::{Identity, claim},
+    identity::{Identity, claim, claim_files, files},
     nodes::{NodeRow, put},
     params,
 };
@@ -30,4 +30,17 @@ pub(crate) async fn the_name_can_change_until_somebody_has_joined_and_while_no_n
     db.close().await;
 }
 
-suite! { the_name_can_change_until_somebody_has_joined_and_while_no_node_runs }
+pub(crate) async fn the_first_mark_of_files_counts(store: Store) {
+    let db = store.open().await;
+    claim(&db, &Identity { server_name: "a".into(), cluster: "a".into(), secret: Vec::new() }, 0).await.unwrap();
+    assert_eq!(files(&db).await.unwrap(), None);
+    assert_eq!(claim_files(&db, "first").await.unwrap(), "first");
+    assert_eq!(claim_files(&db, "second").await.unwrap(), "first");
+    assert_eq!(files(&db).await.unwrap().as_deref(), Some("first"));
+    db.close().await;
+}
+
+suite! {
+    the_first_mark_of_files_counts,
+    the_name_can_change_until_somebody_has_joined_and_while_no_node_runs,
+}

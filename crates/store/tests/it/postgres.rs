@@ -95,17 +95,17 @@ async fn a_store_keeps_its_number_of_shards() {
 async fn what_cannot_work_is_refused_with_its_key() {
     for (url, part) in [
         ("nonsense", "postgres.url"),
-        ("postgres://127.0.0.1:1/x", "cannot be reached"),
+        ("postgres://u:secret@127.0.0.1:1,127.0.0.1:2/x", "cannot be reached at 127.0.0.1:1, 127.0.0.1:2: "),
         ("postgres://x@127.0.0.1:1/x?sslmode=require", "encrypted"),
     ] {
         let why = open(url, 0).await.err().unwrap().to_string();
-        assert!(why.contains(part), "{url}: {why}");
+        assert!(why.contains(part) && !why.contains("secret"), "{url}: {why}");
     }
     let config = || Config { url: "postgres://127.0.0.1:1/x".into(), ..Config::default() };
     for (config, part) in [
         (Config { connections: 0, ..config() }, "postgres.connections: 0 cannot work"),
         (Config { connections: usize::MAX, ..config() }, "postgres.connections: "),
-        (Config { statement_timeout_ms: 0, ..config() }, "postgres.statement_timeout_ms: 0 cannot work"),
+        (Config { statement_timeout_ms: 99, ..config() }, "postgres.statement_timeout_ms: 99 cannot work"),
         (Config { tcp_user_timeout_ms: 1 << 31, ..config() }, "postgres.tcp_user_timeout_ms: 2147483648 cannot work"),
         (Config { url: "postgres://a,b:1/x?port=1,2,3".into(), ..config() }, "as many ports as hosts"),
     ] {
@@ -148,9 +148,28 @@ async fn a_step_of_the_schema_that_fails_says_why() {
     server.create_database("app").await.unwrap();
     server.sql("app", "create table room ()").await.unwrap();
     let why = open(&server.url("app"), 1).await.err().unwrap().to_string();
-    assert!(why.contains("\"room\" already exists"), "{why}");
+    assert!(why.contains("\"room\" already exists. It holds something else, it seems: give Chatbook"), "{why}");
     server.sql("app", "drop table room").await.unwrap();
     open(&server.url("app"), 1).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_is_no_place_for_a_store_is_refused_with_what_to_do() {
+    let server = services::Postgres::start(&[("fsync", "off")]).await.unwrap();
+    for (database, prepare, said) in [
+        (
+            "shop",
+            "create table store (name text)",
+            "It holds something else, it seems: give Chatbook a database of its own",
+        ),
+        ("locked", "create role poor login", "Let the role of postgres.url make tables there"),
+    ] {
+        server.create_database(database).await.unwrap();
+        server.sql(database, prepare).await.unwrap();
+        let url = server.url(database).replace("postgres@", if database == "locked" { "poor@" } else { "postgres@" });
+        let why = open(&url, 0).await.err().unwrap().to_string();
+        assert!(why.starts_with("postgres.url: the database says: ") && why.contains(said), "{why}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

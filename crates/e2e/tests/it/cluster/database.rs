@@ -144,17 +144,17 @@ async fn no_epoch_begins_where_there_is_no_store() {
 async fn a_copy_of_a_store_at_the_same_redis_is_not_heard() {
     let (postgres, redis) =
         (Postgres::start(&[("fsync", "off")]).await.expect("PostgreSQL starts"), e2e::redis().await);
-    let directory = TempDir::new().expect("a directory");
-    let at = |database: &str| (postgres.url(database), redis.clone());
+    let directory = Arc::new(TempDir::new().expect("a directory"));
+    let at = async |database: &str| node(&directory, postgres.url(database), redis.clone()).await;
     postgres.create_database("original").await.expect("it is created");
-    let original = node(at("original")).await;
+    let original = at("original").await;
     let alice = original.register("alice").await;
     let room = original.create_room(&alice, json!({})).await;
     let dump = directory.path().join("chatbook.dump");
     postgres.dump("original", &dump).await.expect("it is written");
     postgres.create_database("copy").await.expect("it is created");
     postgres.restore("copy", &dump).await.expect("it is loaded");
-    let copy = node(at("copy")).await;
+    let copy = at("copy").await;
     let mut stream = original.stream(&alice, "").await.expect("it connects");
     stream.next().await.expect("it sends").expect("the first frame");
     for n in 0..5 {
@@ -170,8 +170,8 @@ async fn a_copy_of_a_store_at_the_same_redis_is_not_heard() {
     }
 }
 
-async fn node((database, redis): (String, String)) -> Server {
-    Server::with(move |settings| {
+async fn node(data: &Arc<TempDir>, database: String, redis: String) -> Server {
+    Server::with_in(data.clone(), move |settings| {
         settings.postgres.url = database;
         settings.redis.urls = vec![redis];
     })
@@ -185,8 +185,9 @@ async fn a_database_that_has_lost_commits_under_running_nodes_begins_an_epoch_by
     let (postgres, redis) =
         (Postgres::start(&[("fsync", "off")]).await.expect("PostgreSQL starts"), e2e::redis().await);
     postgres.create_database("loses").await.expect("it is created");
-    let at = || (postgres.url("loses"), redis.clone());
-    let nodes = [node(at()).await, node(at()).await];
+    let data = Arc::new(TempDir::new().expect("a directory"));
+    let start = async || node(&data, postgres.url("loses"), redis.clone()).await;
+    let nodes = [start().await, start().await];
     let alice = nodes[0].register("alice").await;
     let room = nodes[0].create_room(&alice, json!({})).await;
     nodes[0].say(&alice, &room, "kept").await;

@@ -1,5 +1,6 @@
 //! Several nodes on one database: what is acknowledged at one holds at all.
 
+mod agreement;
 mod balanced;
 mod database;
 mod hopping;
@@ -8,7 +9,8 @@ mod shared;
 
 use std::sync::Arc;
 
-use e2e::{Server, User, Value, json};
+use e2e::{Server, Settings, User, Value, json};
+use tempfile::TempDir;
 
 /// Nodes in this process, on a database of their own.
 pub(crate) struct Nodes(Vec<Arc<Server>>);
@@ -21,14 +23,19 @@ impl Nodes {
     }
 
     pub(crate) async fn with(count: usize, redis: Option<String>) -> Self {
-        let database = e2e::database().await;
+        let redis: Vec<_> = redis.into_iter().collect();
+        Self::each(count, |_, settings| settings.redis.urls.clone_from(&redis)).await
+    }
+
+    /// With settings that may differ.
+    pub(crate) async fn each(count: usize, mut change: impl FnMut(usize, &mut Settings)) -> Self {
+        let (database, data) = (e2e::database().await, Arc::new(TempDir::new().expect("a directory")));
         let mut nodes = Vec::new();
-        for _ in 0..count {
-            let (database, redis) = (database.clone(), redis.clone());
-            let node = Server::with(move |settings| {
-                settings.postgres.url = database;
+        for n in 0..count {
+            let node = Server::with_in(data.clone(), |settings| {
+                settings.postgres.url.clone_from(&database);
                 settings.postgres.connections = 4;
-                settings.redis.urls = redis.into_iter().collect();
+                change(n, settings);
             });
             nodes.push(Arc::new(node.await));
         }

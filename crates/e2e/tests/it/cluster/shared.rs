@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use e2e::{Server, User, Value, encode, json};
+use e2e::{User, Value, encode, json};
 
 use super::{Nodes, follow};
 
@@ -110,27 +110,20 @@ async fn who_comes_back_at_another_node_learns_who_has_gone_meanwhile() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rate_limit_holds_for_all_nodes_together() {
-    let (database, redis) = (e2e::database().await, e2e::redis().await);
-    let mut nodes = Vec::new();
-    for _ in 0..2 {
-        let (database, redis) = (database.clone(), redis.clone());
-        nodes.push(
-            Server::with(move |settings| {
-                settings.postgres.url = database;
-                settings.redis.urls = vec![redis];
-                settings.rules.rate_limits.enabled = true;
-                settings.rules.rate_limits.message.burst = 10;
-                settings.rules.rate_limits.message.per_second = 0.01;
-            })
-            .await,
-        );
-    }
-    let alice = nodes[0].register("alice").await;
-    let room = nodes[0].create_room(&alice, json!({})).await;
+    let redis = e2e::redis().await;
+    let nodes = Nodes::each(2, |_, settings| {
+        settings.redis.urls = vec![redis.clone()];
+        settings.rules.rate_limits.enabled = true;
+        settings.rules.rate_limits.message.burst = 10;
+        settings.rules.rate_limits.message.per_second = 0.01;
+    })
+    .await;
+    let alice = nodes.at(0).register("alice").await;
+    let room = nodes.at(0).create_room(&alice, json!({})).await;
     let mut passed = 0;
     for n in 0..40 {
-        let path = nodes[n % 2].room(&room, &format!("send/m.room.message/{n}"));
-        let (status, _) = nodes[n % 2].put(&path, json!({ "msgtype": "m.text", "body": "x" })).by(&alice).send().await;
+        let path = nodes.at(n).room(&room, &format!("send/m.room.message/{n}"));
+        let (status, _) = nodes.at(n).put(&path, json!({ "msgtype": "m.text", "body": "x" })).by(&alice).send().await;
         assert!(matches!(status, 200 | 429), "{status}");
         passed += usize::from(status == 200);
         tokio::time::sleep(Duration::from_millis(60)).await;
