@@ -147,7 +147,7 @@ fn render_tails(out: &mut String, tails: &Tails) {
     counter(out, "chatbook_tail_out_of_order_total", "Hints before which one was lost or late.", tails.out_of_order);
     let what = "Messages of nodes of another version, which this one does not understand.";
     counter(out, "chatbook_tail_unread_total", what, tails.unread);
-    let what = "Nodes that reach Redis, as this one does, and are not heard there: their redis.urls name another.";
+    let what = "Nodes that reach Redis, as this one does, and are not heard there.";
     gauge(out, "chatbook_cluster_unheard_nodes", what, tails.unheard);
     let what = "Settings of another node that are not those of this one.";
     gauge(out, "chatbook_cluster_differing_settings", what, tails.differing);

@@ -27,9 +27,9 @@ pub struct Config {
 }
 
 /// No setting is a longer time than this, milliseconds: ten years.
-const LONGEST_MS: u64 = 10 * 365 * 24 * 3600 * 1000;
-/// Nothing that has to wait for a network can be done in less, milliseconds.
-const SHORTEST_MS: u64 = 100;
+const LONGEST_MS: i128 = 10 * 365 * 24 * 3600 * 1000;
+/// Less is a slip of the pen, milliseconds.
+const SHORTEST_MS: i128 = 100;
 
 impl Config {
     /// Whether the server can work like this.
@@ -38,22 +38,27 @@ impl Config {
     /// The key of the first setting that it cannot work with, and a sentence for the operator.
     pub fn check(&self) -> Result<(), (&'static str, String)> {
         let Self { passwords, sessions, websocket, limits, media, .. } = self;
-        let ms = |ms: i64| u64::try_from(ms).unwrap_or(0);
-        let numbers = [
-            ("passwords.memory_kib", passwords.memory_kib.into(), 8, u64::from(u32::MAX)),
+        let count = |n: usize| n as i128;
+        let numbers: [(_, i128, i128, i128); 14] = [
+            ("passwords.memory_kib", passwords.memory_kib.into(), 8, u32::MAX.into()),
             ("passwords.iterations", passwords.iterations.into(), 1, 1_000),
-            ("passwords.concurrency", passwords.concurrency as u64, 1, 1_024),
-            ("passwords.min_length", passwords.min_length as u64, 1, 1_000),
-            ("sessions.refreshable_token_lifetime_ms", ms(sessions.refreshable_token_lifetime_ms), 1_000, LONGEST_MS),
-            ("websocket.auth_timeout_ms", websocket.auth_timeout_ms, SHORTEST_MS, LONGEST_MS),
-            ("websocket.ping_ms", websocket.ping_ms, SHORTEST_MS, LONGEST_MS),
-            ("websocket.silence_ms", websocket.silence_ms, SHORTEST_MS, LONGEST_MS),
-            ("websocket.drain_ms", websocket.drain_ms, 0, LONGEST_MS),
-            ("limits.upload_bytes", limits.upload_bytes, 1, u64::MAX),
-            ("limits.rooms_per_user", limits.rooms_per_user as u64, 1, 1_000_000),
-            ("limits.body_timeout_ms", limits.body_timeout_ms, SHORTEST_MS, LONGEST_MS),
-            ("media.pending_lifetime_ms", ms(media.pending_lifetime_ms), 1_000, LONGEST_MS),
-            ("media.thumbnails_at_once", media.thumbnails_at_once as u64, 1, 1_024),
+            ("passwords.concurrency", count(passwords.concurrency), 1, 1_024),
+            ("passwords.min_length", count(passwords.min_length), 1, 1_000),
+            (
+                "sessions.refreshable_token_lifetime_ms",
+                sessions.refreshable_token_lifetime_ms.into(),
+                1_000,
+                LONGEST_MS,
+            ),
+            ("websocket.auth_timeout_ms", websocket.auth_timeout_ms.into(), SHORTEST_MS, LONGEST_MS),
+            ("websocket.ping_ms", websocket.ping_ms.into(), SHORTEST_MS, LONGEST_MS),
+            ("websocket.silence_ms", websocket.silence_ms.into(), SHORTEST_MS, LONGEST_MS),
+            ("websocket.drain_ms", websocket.drain_ms.into(), 0, LONGEST_MS),
+            ("limits.upload_bytes", limits.upload_bytes.into(), 1, u64::MAX.into()),
+            ("limits.rooms_per_user", count(limits.rooms_per_user), 1, 1_000_000),
+            ("limits.body_timeout_ms", limits.body_timeout_ms.into(), SHORTEST_MS, LONGEST_MS),
+            ("media.pending_lifetime_ms", media.pending_lifetime_ms.into(), 1_000, LONGEST_MS),
+            ("media.thumbnails_at_once", count(media.thumbnails_at_once), 1, 1_024),
         ];
         if let Some((key, number, least, most)) = numbers.into_iter().find(|(_, n, least, most)| n < least || n > most)
         {
@@ -67,13 +72,16 @@ impl Config {
             return Err(("websocket.silence_ms", what));
         }
         let RateLimits { enabled: _, login, registration, message } = &self.rate_limits;
-        for (key, rate) in
-            [("rate_limits.login", login), ("rate_limits.registration", registration), ("rate_limits.message", message)]
+        let rates = [
+            ("rate_limits.login.per_second", login),
+            ("rate_limits.registration.per_second", registration),
+            ("rate_limits.message.per_second", message),
+        ];
+        // None at all is one a day.
+        if let Some((key, rate)) = rates.into_iter().find(|(_, rate)| rate.per_second.is_nan() || rate.per_second < 0.0)
         {
-            if !(rate.per_second > 0.0 && rate.per_second.is_finite() && rate.burst > 0) {
-                let what = "burst and per_second have to be more than 0 (rate_limits.enabled = false lifts all limits)";
-                return Err((key, what.to_owned()));
-            }
+            let what = format!("{} cannot work: it has to be 0 or more", rate.per_second);
+            return Err((key, what));
         }
         Ok(())
     }

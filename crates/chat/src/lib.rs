@@ -83,6 +83,7 @@ pub struct Chat {
     pub(crate) seal: cluster::seal::Seal,
     pub(crate) bus: Option<Bus>,
     pub(crate) others: cluster::others::Others,
+    pub(crate) common_settings: Value,
     /// Tells this run of this node from all others.
     pub(crate) node_id: Arc<str>,
     pub(crate) started_ts: i64,
@@ -109,6 +110,8 @@ pub struct Parts {
     pub bus: Option<Bus>,
     /// Where this node listens, for operators.
     pub address: String,
+    /// The settings that have to be the same at all nodes of the store, by section, to be compared.
+    pub common_settings: Value,
 }
 
 #[cfg(test)]
@@ -125,6 +128,7 @@ impl Parts {
             loopback_only: true,
             bus: None,
             address: String::new(),
+            common_settings: Value::Null,
         }
     }
 }
@@ -132,7 +136,7 @@ impl Parts {
 impl Chat {
     /// Opens the rules over their parts.
     pub async fn open(parts: Parts) -> Result<Arc<Self>> {
-        let Parts { db, files, env, config, server_name, secret, loopback_only, bus, address } = parts;
+        let Parts { db, files, env, config, server_name, secret, loopback_only, bus, address, common_settings } = parts;
         let heads = db.heads().await?;
         let (rooms, sessions) = (Arc::new(rooms::Rooms::default()), Arc::new(sessions::Cache::default()));
         let erased = erasure::Erased::default();
@@ -163,6 +167,7 @@ impl Chat {
             seal,
             bus,
             others: cluster::others::Others::default(),
+            common_settings,
             node_id: env.token::<9>().into(),
             started_ts: env.now(),
             address,

@@ -22,6 +22,8 @@ pub const MAX_WAIT_MS: u64 = 60_000;
 pub const DEFAULT_WAIT_MS: u64 = 20_000;
 /// How often a request that waits looks for content that came over another node.
 const POLL: Duration = Duration::from_secs(2);
+/// To which nothing was written for so long is no upload that another node has under way.
+const ABANDONED: Duration = Duration::from_secs(24 * 3600);
 /// A client that sends nothing for so long has gone.
 const IDLE: Duration = Duration::from_secs(60);
 /// How often files without content are looked for.
@@ -223,10 +225,12 @@ pub async fn thumbnail(chat: &Chat, found: &Found, size: Size) -> Result<(Bytes,
 pub(crate) fn start_sweeping(chat: &Arc<Chat>) {
     let chat = Arc::downgrade(chat);
     tokio::spawn(async move {
-        let Some(files) = chat.upgrade().map(|chat| chat.media.files.clone()) else { return };
-        match files.sweep().await {
+        let Some((files, shared)) = chat.upgrade().map(|chat| (chat.media.files.clone(), chat.db.is_shared())) else {
+            return;
+        };
+        match files.sweep(if shared { ABANDONED } else { Duration::ZERO }).await {
             Ok(0) => {}
-            Ok(removed) => tracing::info!(removed, "removed half-written files of an earlier run"),
+            Ok(removed) => tracing::info!(removed, "removed half-written files that nobody writes any more"),
             Err(error) => tracing::warn!(%error, "half-written files could not be looked for"),
         }
         drop(files);

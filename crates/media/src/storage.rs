@@ -6,7 +6,7 @@ use std::{
     ops::Range,
     path::{Path as FilePath, PathBuf},
     sync::Arc,
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use bytes::{Bytes, BytesMut};
@@ -85,7 +85,8 @@ impl Storage {
         match self.store.put_opts(&path, wanted.to_owned().into(), PutMode::Create.into()).await {
             Ok(_) | Err(object_store::Error::AlreadyExists { .. }) => {}
             // A file system without hard links makes no difference between what is new and what is not.
-            Err(_) => drop(self.store.put(&path, wanted.to_owned().into()).await?),
+            Err(_) if self.marked().await?.is_none() => drop(self.store.put(&path, wanted.to_owned().into()).await?),
+            Err(_) => {}
         }
         Ok(self.marked().await?.unwrap_or_else(|| wanted.to_owned()))
     }
@@ -204,15 +205,16 @@ impl Storage {
         Ok(self.store.delete_stream(objects).try_for_each(|_| async { Ok(()) }).await?)
     }
 
-    /// Removes what uploads of an earlier process left behind on a local disk. Uploads that began since are kept.
-    pub async fn sweep(&self) -> Result<usize> {
+    /// Removes what uploads left behind on a local disk to which nothing was written for so long. None of this process's
+    /// began so long ago; other processes may be writing theirs.
+    pub async fn sweep(&self, age: Duration) -> Result<usize> {
         let Some(dir) = self.local.clone() else { return Ok(0) };
         blocking(move || {
             // The disk's own clock decides what is older than now.
             let marker = dir.join(".started");
             File::create(&marker)?.sync_all()?;
-            let started = std::fs::metadata(&marker)?.modified()?;
-            sweep_dir(&dir, started)
+            let now = std::fs::metadata(&marker)?.modified()?;
+            sweep_dir(&dir, now.checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH))
         })
         .await
     }
@@ -307,7 +309,7 @@ fn remove_staged(dir: &FilePath, name: &str) -> Result<()> {
     Ok(())
 }
 
-fn sweep_dir(dir: &FilePath, started: SystemTime) -> Result<usize> {
+fn sweep_dir(dir: &FilePath, before: SystemTime) -> Result<usize> {
     let mut removed = 0;
     let mut dirs = vec![PathBuf::from(dir)];
     while let Some(dir) = dirs.pop() {
@@ -316,7 +318,7 @@ fn sweep_dir(dir: &FilePath, started: SystemTime) -> Result<usize> {
             let kind = entry.file_type()?;
             if kind.is_dir() {
                 dirs.push(entry.path());
-            } else if is_staged(&entry.file_name().to_string_lossy()) && entry.metadata()?.modified()? < started {
+            } else if is_staged(&entry.file_name().to_string_lossy()) && entry.metadata()?.modified()? < before {
                 std::fs::remove_file(entry.path())?;
                 removed += 1;
             }

@@ -100,13 +100,15 @@ async fn a_sweep_removes_what_an_earlier_process_left_half_written() {
     storage.put("ab", "content", body(10), u64::MAX).await.unwrap();
     let (old, new) = (dir.path().join("ab/ab/content-2#1"), dir.path().join("ab/ab/content-3#12"));
     std::fs::write(&old, "half").unwrap();
-    let yesterday = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(86_400);
+    let day = Duration::from_secs(86_400);
+    let yesterday = std::fs::metadata(&old).unwrap().modified().unwrap() - day;
     File::open(&old).unwrap().set_modified(yesterday).unwrap();
     std::fs::write(&new, "being written").unwrap();
-    let tomorrow = std::fs::metadata(&new).unwrap().modified().unwrap() + std::time::Duration::from_secs(86_400);
+    let tomorrow = std::fs::metadata(&new).unwrap().modified().unwrap() + day;
     File::open(&new).unwrap().set_modified(tomorrow).unwrap();
 
-    assert_eq!(storage.sweep().await.unwrap(), 1);
+    assert_eq!(storage.sweep(2 * day).await.unwrap(), 0, "another process may be writing it");
+    assert_eq!(storage.sweep(Duration::ZERO).await.unwrap(), 1);
     assert!(!old.exists() && new.exists() && dir.path().join("ab/ab/content").exists());
 }
 

@@ -83,7 +83,13 @@ fn run(command: Command, env: chat::Env) -> Result<(), String> {
             print(SAMPLE);
             Ok(())
         }
-        Command::Serve(options) => runtime()?.block_on(serve(options, env)),
+        Command::Serve(options) => {
+            let runtime = runtime()?;
+            let served = runtime.block_on(serve(options, env));
+            // A disk or a file system that hangs keeps its threads, and is not waited for.
+            runtime.shutdown_background();
+            served
+        }
         Command::Check(which) => runtime()?.block_on(operator::check(which)),
         Command::Store(command) => runtime()?.block_on(operator::store(command)),
         Command::Cluster(command) => {

@@ -117,18 +117,25 @@ pub(crate) async fn check(which: Which) -> Result<(), String> {
 
 async fn files(settings: &Own, db: &Db) -> Result<durability::Finding, String> {
     let dir = running::media_dir(settings);
+    let kept = store::identity::files(db).await.map_err(|error| error.to_string())?;
+    let Some(kept) = kept else {
+        let what = "no node has marked the directory of the files yet: the first one that is started does".to_owned();
+        return Ok(durability::Finding { good: true, what });
+    };
     // Who looks makes no directory.
     let found = match dir.is_dir() {
-        true => Storage::local(&dir).map_err(|error| error.to_string())?.marked().await,
+        true => async { Storage::local(&dir)?.marked().await }.await,
         false => Ok(None),
     };
-    let found = found.map_err(|error| format!("server.data: {}: {error}", dir.display()))?;
-    let kept = store::identity::files(db).await.map_err(|error| error.to_string())?;
-    Ok(match kept {
-        Some(kept) if found.as_ref() != Some(&kept) => {
-            durability::Finding { good: false, what: running::foreign_files(&dir, &kept) }
+    Ok(match found {
+        Ok(Some(mark)) if mark == kept => {
+            durability::Finding { good: true, what: format!("the files are in {}", dir.display()) }
         }
-        _ => durability::Finding { good: true, what: format!("the files are in {}", dir.display()) },
+        Ok(_) => durability::Finding { good: false, what: running::foreign_files(&dir, &kept) },
+        Err(error) => {
+            let what = format!("server.data: {} cannot be read: {error}", dir.display());
+            durability::Finding { good: false, what }
+        }
     })
 }
 
@@ -161,8 +168,8 @@ async fn redis(settings: &Own) -> Result<durability::Finding, String> {
 /// A sentence for the operator.
 pub(crate) async fn status(which: Which) -> Result<(), String> {
     let (_, db) = which.open().await?;
-    let now = db.shared_now().unwrap_or_else(|| chat::Env::system().now());
-    let status = report::of_store(&db, now).await.map_err(|error| error.to_string())?;
+    let status = report::of_store(&db, &chat::Env::system()).await.map_err(|error| error.to_string())?;
+    let now = status.now;
     db.close().await;
     let row =
         [["node", "address", "version", "state", "seen", "streams", "people", "behind", "redis"].map(str::to_owned)];
@@ -171,24 +178,12 @@ pub(crate) async fn status(which: Which) -> Result<(), String> {
     let shards =
         status.shards.iter().enumerate().map(|(shard, (epoch, pos))| format!("{shard}: {pos} (epoch {epoch})"));
     writeln!(out, "\nshards   {}", shards.collect::<Vec<_>>().join(", ")).unwrap_or_default();
-    for line in disagreements(&status.nodes) {
+    let alive: Vec<_> = status.nodes.into_iter().filter(|node| node.alive).collect();
+    for line in others::disagreements(&alive) {
         writeln!(out, "WARN     {line}").unwrap_or_default();
     }
     print(&out);
     Ok(())
-}
-
-/// In what nodes that are alive do not agree, a sentence each.
-fn disagreements(nodes: &[Node]) -> Vec<String> {
-    let reports = nodes.iter().filter(|node| node.alive).filter_map(|node| node.report.as_ref());
-    let unheard = reports.flat_map(|report| report.unheard.iter().map(|other| (&report.address, other)));
-    let unheard = unheard.map(|(here, there)| {
-        format!("{here} does not hear {there} through Redis: let redis.urls name the same place at both")
-    });
-    let differing = others::all_differences(nodes).into_iter();
-    unheard
-        .chain(differing.map(|difference| format!("{difference}: let the settings of all nodes be the same")))
-        .collect()
 }
 
 fn row_of(node: &Node, now: i64) -> [String; 9] {

@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use crate::{
-    config::{Own, Server, Settings},
+    config::{self, Own, Server, Settings},
     web,
 };
 
@@ -70,6 +70,7 @@ pub async fn start_with(settings: Settings, env: chat::Env) -> Result<Running, S
     let private = addr.ip().is_loopback() && own.server.trusted_proxies.is_empty();
     let files = open_files(&own, &db, &env).await?;
     let bus = open_bus(&own, &identity, &db).await?;
+    let common_settings = config::common(&own, &rules, private);
     let parts = chat::Parts {
         db,
         files,
@@ -80,6 +81,7 @@ pub async fn start_with(settings: Settings, env: chat::Env) -> Result<Running, S
         loopback_only: private,
         bus,
         address: addr.to_string(),
+        common_settings,
     };
     let chat = Chat::open(parts).await.map_err(refused)?;
     let metrics = Metrics::default();
@@ -172,7 +174,7 @@ async fn open_store(settings: &Own, env: &chat::Env) -> Result<(Db, Identity), S
     };
     let wanted =
         Identity { server_name: name.clone(), cluster: env.token::<12>(), secret: env.random::<32>().to_vec() };
-    let now = db.shared_now().unwrap_or_else(|| env.now());
+    let now = chat::cluster::report::now(&db, env).await.map_err(refused)?;
     let kept = store::identity::claim(&db, &wanted, now - chat::cluster::report::SILENT_MS).await.map_err(refused)?;
     if kept.server_name != *name {
         db.close().await;
@@ -191,12 +193,20 @@ async fn open_files(settings: &Own, db: &Db, env: &chat::Env) -> Result<Storage,
     let dir = media_dir(settings);
     let failed = |error| StartError(format!("server.data: {} cannot be used: {error}", dir.display()));
     let files = Storage::local(&dir).map_err(failed)?;
-    if db.is_shared() {
-        let mark = files.mark(&env.token::<9>()).await.map_err(failed)?;
-        let kept = store::identity::claim_files(db, &mark).await.map_err(refused)?;
-        if mark != kept {
-            return Err(StartError(foreign_files(&dir, &kept)));
+    if !db.is_shared() {
+        return Ok(files);
+    }
+    let (found, kept) = match store::identity::files(db).await.map_err(refused)? {
+        Some(kept) => (files.marked().await.map_err(failed)?, kept),
+        None => {
+            let mark = files.mark(&env.token::<9>()).await.map_err(failed)?;
+            let kept = store::identity::claim_files(db, &mark).await.map_err(refused)?;
+            (Some(mark), kept)
         }
+    };
+    if found.as_ref() != Some(&kept) {
+        db.close().await;
+        return Err(StartError(foreign_files(&dir, &kept)));
     }
     Ok(files)
 }
@@ -209,8 +219,9 @@ pub(crate) fn media_dir(settings: &Own) -> PathBuf {
 /// What is said of a directory that does not bear the store's mark.
 pub(crate) fn foreign_files(dir: &Path, mark: &str) -> String {
     format!(
-        "server.data: {} does not hold this store's files: all nodes of a store share one directory, so let server.data \
-         name that one. If this is it, moved without its file \"{}\", write {mark} into that file",
+        "server.data: {} does not hold this store's files. All nodes of a store share one directory: let server.data name \
+         it. A copy of the store needs a copy of the files, never the same ones, for it removes what it does not know. If \
+         these are the files, and only \"{}\" is missing among them, write {mark} into it",
         dir.display(),
         media::MARK
     )

@@ -113,14 +113,6 @@ impl Db {
         shard_of(id, self.inner.shards)
     }
 
-    /// The time by which all nodes of a shared store can go, since their own clocks differ: the database's, milliseconds.
-    pub fn shared_now(&self) -> Option<i64> {
-        match &self.inner.engine {
-            Engine::Postgres(engine) => Some(engine.now()),
-            _ => None,
-        }
-    }
-
     /// Whether other nodes may write to the store too.
     pub fn is_shared(&self) -> bool {
         !matches!(self.inner.engine, Engine::Sqlite(_))

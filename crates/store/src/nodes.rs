@@ -17,12 +17,19 @@ pub struct NodeRow {
     pub report: String,
 }
 
-/// All nodes that said something lately, by id.
-pub async fn list(db: &Db) -> Result<Vec<NodeRow>> {
-    db.query("select node_id, seen_ts, report from node order by node_id limit 1000", params![], |row| {
-        Ok(NodeRow { node_id: row.get(0)?, seen_ts: row.get(1)?, report: row.get(2)? })
-    })
-    .await
+/// The time by which nodes tell who is here, milliseconds: the database's. None of a store that has one node.
+pub async fn now(db: &Db) -> Result<Option<i64>> {
+    if !db.is_shared() {
+        return Ok(None);
+    }
+    db.query_opt("select (extract(epoch from clock_timestamp()) * 1000)::bigint", params![], |row| row.get(0)).await
+}
+
+/// The nodes that have said something after `ts` (milliseconds), by id.
+pub async fn list(db: &Db, ts: i64) -> Result<Vec<NodeRow>> {
+    let sql = "select node_id, seen_ts, report from node where seen_ts > $1 order by node_id limit 1000";
+    db.query(sql, params![ts], |row| Ok(NodeRow { node_id: row.get(0)?, seen_ts: row.get(1)?, report: row.get(2)? }))
+        .await
 }
 
 /// The node is here.

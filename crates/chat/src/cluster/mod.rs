@@ -55,7 +55,9 @@ pub(crate) fn start(chat: &Arc<Chat>) {
     tokio::spawn(async move {
         while let Some(chat) = weak.upgrade() {
             tell(&chat, &Message::Here { node_id: &chat.node_id });
-            report::send(&chat).await;
+            if let Err(error) = report::send(&chat).await {
+                tracing::debug!(name: "cluster.report", %error, "this node could not say that it is here");
+            }
             drop(chat);
             tokio::select! {
                 () = tokio::time::sleep(REPORT_EVERY) => {}
@@ -103,7 +105,7 @@ fn hear(chat: &Arc<Chat>, sealed: &[u8], interner: &mut Interner) {
         Some(Message::Hint(hint)) => take_in(&chat.hub, hint, interner),
         Some(Message::Typing { room_id, user_id, for_ms }) => typing::heard(chat, room_id, user_id, for_ms),
         Some(Message::Presence { node_id, entry }) => presence::heard(chat, node_id, entry),
-        Some(Message::Here { node_id }) => chat.others.heard(node_id, report::now(chat)),
+        Some(Message::Here { node_id }) => chat.others.heard(node_id),
         Some(Message::Taken(taken)) => chat.rate_limits.debit(&taken),
         None => chat.hub.unread(),
     }

@@ -1,12 +1,15 @@
 //! Whether the nodes go by the same settings and hear each other, as far as one of them can tell from what the others say
 //! of themselves: two that do not would serve people differently, or later, and nobody would know why.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    mem,
+};
 
 use parking_lot::Mutex;
 use serde_json::Value;
 
-use super::report::{Node, Report};
+use super::report::{Node, Report, SILENT_MS};
 
 /// Who has gone on reporting for so long without being heard is not heard, milliseconds. Nodes say that they are here
 /// every five seconds.
@@ -20,8 +23,12 @@ pub(crate) struct Others(Mutex<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// When each was last heard over the bus, or first looked for, by the time of the store.
-    heard: HashMap<String, i64>,
+    /// Who was heard over the bus since the last look.
+    heard: HashSet<String>,
+    /// When each that is not heard last reported before that began: by its own word, so that no two clocks are compared.
+    silent_since: HashMap<String, i64>,
+    /// When each setting that differs was first seen to.
+    differing_since: HashMap<String, i64>,
     looked: i64,
     found: Found,
 }
@@ -29,7 +36,7 @@ struct Inner {
 /// What is not as it should be.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Found {
-    /// The addresses of nodes that reach the bus, as this one does, and are not heard there.
+    /// The nodes that reach the bus, as this one does, and are not heard there.
     pub(crate) unheard: Vec<String>,
     /// The settings that are others at another node, as sentences.
     pub(crate) differing: Vec<String>,
@@ -37,8 +44,8 @@ pub(crate) struct Found {
 
 impl Others {
     /// A node has said over the bus that it is here.
-    pub(crate) fn heard(&self, node_id: &str, now: i64) {
-        self.0.lock().heard.insert(node_id.to_owned(), now);
+    pub(crate) fn heard(&self, node_id: &str) {
+        self.0.lock().heard.insert(node_id.to_owned());
     }
 
     /// What the last look has found.
@@ -46,54 +53,67 @@ impl Others {
         self.0.lock().found.clone()
     }
 
-    /// Compares what the nodes say of themselves. `own` is this one's id.
-    pub(crate) fn look(&self, own: &str, nodes: &[Node], now: i64) -> Found {
+    /// Compares what this node says of itself with what those say that are `alive`, at `now` (milliseconds).
+    pub(crate) fn look(&self, (node_id, report): (&str, &Report), alive: &[Node], now: i64) -> Found {
         let mut inner = self.0.lock();
-        let (here, others): (Vec<_>, Vec<_>) = reporting(nodes).partition(|(node, _)| node.node_id == own);
-        let Some((_, report)) = here.first() else { return Found::default() };
-        let paused = now - inner.looked > PAUSE_MS;
-        inner.looked = now;
-        // Whoever does not reach the bus, on either side, is not expected to be heard.
-        let reachable = |(_, other): &&(&Node, &Report)| report.redis == Some(true) && other.redis == Some(true);
-        let mut heard = HashMap::new();
-        let mut found = Found::default();
-        for (node, other) in others.iter().filter(reachable) {
-            let last = inner.heard.get(&node.node_id).copied().filter(|_| !paused).unwrap_or(now);
-            heard.insert(node.node_id.clone(), last);
-            if node.seen_ts - last > UNHEARD_MS {
-                found.unheard.push(other.address.clone());
+        let heard = mem::take(&mut inner.heard);
+        let paused = now - mem::replace(&mut inner.looked, now) > PAUSE_MS;
+        let (mut silent_since, mut found) = (HashMap::new(), Found::default());
+        let mut differing_since = HashMap::new();
+        for (node, other) in reporting(alive).filter(|(node, _)| node.node_id != node_id) {
+            let name = name(node, other);
+            if expects(report, other) {
+                let was_unheard = inner.found.unheard.contains(&name);
+                let goes_on = !heard.contains(&node.node_id) && (!paused || was_unheard);
+                let before = inner.silent_since.get(&node.node_id).filter(|_| goes_on);
+                let since = *before.unwrap_or(&node.seen_ts);
+                silent_since.insert(node.node_id.clone(), since);
+                if node.seen_ts - since > UNHEARD_MS {
+                    found.unheard.push(name.clone());
+                }
+            }
+            for difference in differences(("this node", report), (&name, other)) {
+                let since = *inner.differing_since.get(&difference).unwrap_or(&now);
+                // A node that was started again with other settings differs from what it was, until that is forgotten.
+                if now - since > SILENT_MS {
+                    found.differing.push(difference.clone());
+                }
+                differing_since.insert(difference, since);
             }
         }
-        inner.heard = heard;
-        for (_, other) in others {
-            found.differing.extend(differences((&report.address, report), (&other.address, other)));
-        }
-        if found != inner.found {
-            complain(&inner.found, &found);
-            inner.found = found.clone();
-        }
+        complain(&inner.found, &found);
+        (inner.silent_since, inner.differing_since) = (silent_since, differing_since);
+        inner.found.clone_from(&found);
         found
     }
 }
 
-/// Those that have said something lately that this version understands.
+/// Whether a node is expected to hear another: both reach the bus, and the other's version says there that it is here.
+fn expects(here: &Report, there: &Report) -> bool {
+    here.redis == Some(true) && there.redis == Some(true) && !there.settings.is_null()
+}
+
+/// Those that say what this version understands.
 fn reporting(nodes: &[Node]) -> impl Iterator<Item = (&Node, &Report)> {
-    nodes.iter().filter(|node| node.alive).filter_map(|node| Some((node, node.report.as_ref()?)))
+    nodes.iter().filter_map(|node| Some((node, node.report.as_ref()?)))
+}
+
+/// How operators find it: nodes in containers may all listen on the same address.
+fn name(node: &Node, report: &Report) -> String {
+    format!("{} ({})", report.address, node.node_id)
 }
 
 fn complain(before: &Found, now: &Found) {
-    for address in now.unheard.iter().filter(|address| !before.unheard.contains(address)) {
+    for node in now.unheard.iter().filter(|node| !before.unheard.contains(node)) {
         tracing::error!(
-            name: "cluster.unheard", node = address,
-            "this node does not hear another through Redis, though both reach it: is redis.urls the same place at both? The \
-             log is read several times a second instead, and who is online or types there is not known here"
+            name: "cluster.unheard", node,
+            "this node does not hear another through Redis, though both reach it: let redis.urls be the same place at both, \
+             and start again whichever was started before the database was replaced. The log is read several times a \
+             second instead, and who is online or types there is not known here"
         );
     }
     for difference in now.differing.iter().filter(|difference| !before.differing.contains(difference)) {
-        tracing::warn!(name: "cluster.settings", "the nodes have different settings: {difference}");
-    }
-    if *now == Found::default() {
-        tracing::info!(name: "cluster.agreement", "the nodes hear each other and have the same settings again");
+        tracing::warn!(name: "cluster.settings", "nodes have different settings: {difference}");
     }
 }
 
@@ -109,11 +129,15 @@ fn differences(here: (&str, &Report), there: (&str, &Report)) -> Vec<String> {
     differs.map(|(key, value)| format!("{key} is {value} at {}, {} at {}", here.0, theirs[key], there.0)).collect()
 }
 
-/// What differs between the first node that is alive and the others, as sentences.
-pub fn all_differences(nodes: &[Node]) -> Vec<String> {
-    let mut reports = reporting(nodes).map(|(_, report)| (report.address.as_str(), report));
-    let Some(first) = reports.next() else { return Vec::new() };
-    reports.flat_map(|other| differences(first, other)).collect()
+/// In what nodes that are alive do not agree, as sentences.
+pub fn disagreements(alive: &[Node]) -> Vec<String> {
+    let nodes: Vec<_> = reporting(alive).map(|(node, report)| (name(node, report), report)).collect();
+    let unheard = nodes.iter().flat_map(|(name, report)| {
+        report.unheard.iter().map(move |other| format!("{name} does not hear {other} through Redis"))
+    });
+    let first = nodes.first().map(|(name, report)| (name.as_str(), *report));
+    let differing = nodes.iter().flat_map(|(name, report)| first.map(|first| differences(first, (name, report))));
+    unheard.chain(differing.flatten()).collect()
 }
 
 /// Every setting under its dotted key.
@@ -151,49 +175,62 @@ mod tests {
         Node { node_id: id.into(), alive: true, seen_ts, report: Some(report) }
     }
 
+    fn look(others: &Others, own: &Node, other: Node, now: i64) -> Found {
+        others.look((&own.node_id, own.report.as_ref().unwrap()), &[own.clone(), other], now)
+    }
+
     #[test]
     fn who_goes_on_reporting_without_being_heard_is_named() {
-        let others = Others::default();
-        let look = |now: i64, redis| {
-            let found = others.look("a", &[node("a", now, Some(true), 1), node("b", now, redis, 1)], now);
-            found.unheard
-        };
+        let (others, own) = (Others::default(), node("a", 0, Some(true), 1));
+        // The other's clock is another.
+        let look = |now: i64, redis| look(&others, &own, node("b", now - 500_000, redis, 1), now).unheard;
         for now in (0..=25_000).step_by(5_000) {
-            others.heard("b", now);
+            others.heard("b");
             assert!(look(now, Some(true)).is_empty());
         }
         for now in (30_000..=45_000).step_by(5_000) {
             assert!(look(now, Some(true)).is_empty(), "some were lost, perhaps");
         }
-        assert_eq!(look(50_000, Some(true)), ["b:1"]);
+        assert_eq!(look(50_000, Some(true)), ["b:1 (b)"]);
         assert!(look(55_000, Some(false)).is_empty(), "it knows that it is cut off");
         assert!(look(60_000, Some(true)).is_empty(), "it has only just come back");
         for now in (65_000..=80_000).step_by(5_000) {
             assert!(look(now, Some(true)).is_empty());
         }
-        assert_eq!(look(85_000, Some(true)), ["b:1"]);
-        others.heard("b", 86_000);
-        assert!(look(90_000, Some(true)).is_empty());
-        assert!(look(200_000, Some(true)).is_empty(), "this node was frozen");
+        assert_eq!(look(85_000, Some(true)), ["b:1 (b)"]);
+        assert_eq!(look(185_000, Some(true)), ["b:1 (b)"], "the database was away meanwhile");
+        others.heard("b");
+        assert!(look(190_000, Some(true)).is_empty());
+        assert!(look(300_000, Some(true)).is_empty(), "this node was frozen");
     }
 
     #[test]
-    fn a_frozen_node_does_not_count_as_unheard() {
-        let others = Others::default();
+    fn who_may_be_silent_is_not_named() {
+        let (others, own) = (Others::default(), node("a", 0, Some(true), 1));
         for now in (0..=60_000).step_by(5_000) {
-            let found = others.look("a", &[node("a", now, Some(true), 1), node("b", 0, Some(true), 1)], now);
-            assert!(found.unheard.is_empty());
+            assert_eq!(look(&others, &own, node("b", 0, Some(true), 1), now), Found::default(), "it is frozen");
+            let mut old = node("c", now, Some(true), 1);
+            old.report.as_mut().unwrap().settings = Value::Null;
+            assert_eq!(look(&others, &own, old, now), Found::default(), "its version says nothing");
         }
     }
 
     #[test]
-    fn settings_that_differ_are_named_with_both_values() {
-        let nodes = [node("a", 0, None, 50), node("b", 0, None, 100), node("c", 0, None, 50)];
-        let found = Others::default().look("a", &nodes, 0);
-        assert_eq!(found.differing, ["rate_limits.message.burst is 50 at a:1, 100 at b:1"]);
-        assert_eq!(all_differences(&nodes), found.differing);
+    fn settings_that_go_on_to_differ_are_named_with_both_values() {
+        let (others, own) = (Others::default(), node("a", 0, None, 50));
+        let look = |now, other| look(&others, &own, other, now).differing;
+        for now in (0..=30_000).step_by(5_000) {
+            assert!(look(now, node("b", 0, None, 100)).is_empty(), "it may be what a node was before it was killed");
+        }
+        assert_eq!(
+            look(35_000, node("b", 0, None, 100)),
+            ["rate_limits.message.burst is 50 at this node, 100 at b:1 (b)"]
+        );
+        assert!(look(40_000, node("b", 0, None, 50)).is_empty());
+        let nodes = [own.clone(), node("b", 0, None, 100), node("c", 0, None, 50)];
+        assert_eq!(disagreements(&nodes), ["rate_limits.message.burst is 50 at a:1 (a), 100 at b:1 (b)"]);
         let mut newer = node("b", 0, None, 100);
         newer.report.as_mut().unwrap().version = "2".into();
-        assert!(all_differences(&[node("a", 0, None, 50), newer]).is_empty(), "defaults may change with a version");
+        assert!(disagreements(&[own.clone(), newer]).is_empty(), "defaults may change with a version");
     }
 }

@@ -7,9 +7,12 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use store::nodes::{self, NodeRow};
+use store::{
+    Db,
+    nodes::{self, NodeRow},
+};
 
-use crate::{Chat, Error, Result, sessions::Session};
+use crate::{Chat, Env, Error, Result, sessions::Session};
 
 /// Who has said nothing for so long has gone, milliseconds; a database that hangs keeps all from it, so it is generous.
 pub const SILENT_MS: i64 = 30_000;
@@ -35,7 +38,7 @@ pub struct Report {
     pub lags: Vec<i64>,
     /// Whether it hears the other nodes through Redis; none without Redis.
     pub redis: Option<bool>,
-    /// The addresses of nodes that reach Redis, as this one does, and are not heard there.
+    /// The nodes that reach Redis, as this one does, and are not heard there.
     #[serde(default)]
     pub unheard: Vec<String>,
     /// The settings that have to be the same at all nodes.
@@ -59,6 +62,8 @@ pub struct Node {
 /// The cluster, as an administrator is shown it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Status {
+    /// The present, milliseconds by the store's clock.
+    pub now: i64,
     /// The nodes.
     pub nodes: Vec<Node>,
     /// The epoch and the newest position of each shard.
@@ -77,30 +82,30 @@ pub(crate) fn report(chat: &Chat) -> Report {
         lags: chat.hub.lags(),
         redis: chat.bus.as_ref().map(|bus| *bus.healthy().borrow()),
         unheard: chat.others.found().unheard,
-        settings: serde_json::to_value(&chat.config).unwrap_or_default(),
+        settings: chat.common_settings.clone(),
     }
 }
 
-/// The time by which nodes tell who is here: the store's, for their own clocks differ.
-pub(crate) fn now(chat: &Chat) -> i64 {
-    chat.db.shared_now().unwrap_or_else(|| chat.env.now())
+/// The time by which nodes tell who is here, milliseconds: the store's, for their own clocks may be minutes apart.
+///
+/// # Errors
+/// If the store does not say.
+pub async fn now(db: &Db, env: &Env) -> Result<i64, store::Error> {
+    Ok(nodes::now(db).await?.unwrap_or_else(|| env.now()))
 }
 
 /// Says in the store that this node is here, and looks who else is.
-pub(crate) async fn send(chat: &Chat) {
-    let report = serde_json::to_string(&report(chat)).unwrap_or_default();
-    let row = NodeRow { node_id: chat.node_id.to_string(), seen_ts: now(chat), report };
-    for statement in [nodes::put(&row), nodes::expire(row.seen_ts - FORGOTTEN_MS)] {
-        if let Err(error) = chat.db.tidy(statement).await {
-            tracing::debug!(name: "cluster.report", %error, "this node could not say that it is here");
-        }
-    }
-    let Ok(nodes) = list(&chat.db, row.seen_ts).await else { return };
+pub(crate) async fn send(chat: &Chat) -> Result<()> {
+    let (report, now) = (report(chat), now(&chat.db, &chat.env).await?);
+    let said = serde_json::to_string(&report).unwrap_or_default();
+    chat.db.tidy(nodes::put(&NodeRow { node_id: chat.node_id.to_string(), seen_ts: now, report: said })).await?;
+    chat.db.tidy(nodes::expire(now - FORGOTTEN_MS)).await?;
+    let alive = list(&chat.db, now, now - SILENT_MS).await?;
     // About: one that was killed counts for a while yet.
-    let alive = nodes.iter().filter(|node| node.alive).count();
-    chat.db.set_nodes(alive.try_into().unwrap_or(1));
-    let found = chat.others.look(&chat.node_id, &nodes, row.seen_ts);
+    chat.db.set_nodes(alive.len().try_into().unwrap_or(1));
+    let found = chat.others.look((&chat.node_id, &report), &alive, now);
     chat.hub.counts.unheard.store(found.unheard.len(), Relaxed);
+    Ok(())
 }
 
 /// Says that this node has stopped.
@@ -113,24 +118,26 @@ pub async fn leave(chat: &Arc<Chat>) {
     }
 }
 
-/// All nodes, for whoever can read the store. `now` is the time by its clock.
+/// All nodes, for whoever can read the store.
 ///
 /// # Errors
 /// If it cannot be read.
-pub async fn of_store(db: &store::Db, now: i64) -> Result<Status> {
-    let nodes = list(db, now).await?;
+pub async fn of_store(db: &Db, env: &Env) -> Result<Status> {
+    let now = now(db, env).await?;
+    let nodes = list(db, now, now - FORGOTTEN_MS).await?;
     let shards = db.heads().await?.into_iter().map(|head| (head.epoch, head.pos)).collect();
-    Ok(Status { nodes, shards })
+    Ok(Status { now, nodes, shards })
 }
 
-async fn list(db: &store::Db, now: i64) -> Result<Vec<Node>> {
+/// Those that have said something after `ts`.
+async fn list(db: &Db, now: i64, ts: i64) -> Result<Vec<Node>> {
     let node = |NodeRow { node_id, seen_ts, report }| Node {
         node_id,
         alive: now - seen_ts < SILENT_MS,
         seen_ts,
         report: serde_json::from_str(&report).ok(),
     };
-    Ok(nodes::list(db).await?.into_iter().map(node).collect())
+    Ok(nodes::list(db, ts).await?.into_iter().map(node).collect())
 }
 
 /// All nodes, for administrators.
@@ -141,8 +148,8 @@ pub async fn status(chat: &Chat, session: &Session) -> Result<Status> {
     if !session.admin {
         return Err(Error::forbidden("Only administrators may see this."));
     }
-    send(chat).await;
-    of_store(&chat.db, now(chat)).await
+    send(chat).await?;
+    of_store(&chat.db, &chat.env).await
 }
 
 /// What the tails have done, for metrics.

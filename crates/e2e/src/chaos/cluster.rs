@@ -1,8 +1,12 @@
 //! The cluster that is broken: three nodes, PostgreSQL with a synchronous standby, Redis, nginx.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use services::{Error, Nginx, Redis};
+use tempfile::TempDir;
 use tokio::{sync::Mutex, time::sleep};
 
 use super::{
@@ -48,9 +52,10 @@ impl Cluster {
         let standby = primary.standby("standby0").await?;
         primary.postgres.make_synchronous(&["standby0"]).await.map_err(text)?;
         let addresses = [primary.postgres.addr(), standby.server.postgres.addr()];
+        let data = Arc::new(TempDir::new().map_err(|error| error.to_string())?);
         let mut nodes = Vec::new();
         for (number, off_by_ms) in (1..).zip(clocks_off_by_ms) {
-            nodes.push(Node::start(number, addresses, redis.addr(), off_by_ms).await?);
+            nodes.push(Node::start(number, addresses, redis.addr(), data.clone(), off_by_ms).await?);
         }
         let fronts: Vec<_> = nodes.iter().map(|node| node.front.addr()).collect();
         let nginx = Nginx::start(&fronts).await.map_err(text)?;

@@ -32,7 +32,9 @@ pub struct Node {
     port: Port,
     metrics: Port,
     environment: Vec<(String, String)>,
+    /// What all nodes share.
     data: Arc<TempDir>,
+    _own: TempDir,
     state: Mutex<State>,
 }
 
@@ -44,7 +46,7 @@ struct State {
 }
 
 impl Node {
-    /// Starts it. Its clock is wrong by so many milliseconds.
+    /// Starts it on the data that all nodes share. Its clock is wrong by so many milliseconds.
     ///
     /// # Errors
     /// If it does not start.
@@ -52,6 +54,7 @@ impl Node {
         number: usize,
         postgres: [SocketAddr; 2],
         redis: SocketAddr,
+        data: Arc<TempDir>,
         off_by_ms: i64,
     ) -> Result<Self, String> {
         let failed = |error: Error| error.to_string();
@@ -60,8 +63,8 @@ impl Node {
         let postgres =
             [Proxy::start(postgres[0]).await.map_err(failed)?, Proxy::start(postgres[1]).await.map_err(failed)?];
         let redis = Proxy::start(redis).await.map_err(failed)?;
-        let data = Arc::new(TempDir::new().map_err(|error| error.to_string())?);
-        let fail_point = FailPoint::new(data.path());
+        let own = TempDir::new().map_err(|error| error.to_string())?;
+        let fail_point = FailPoint::new(own.path());
         let environment = [
             (
                 "CHATBOOK_POSTGRES__URL",
@@ -77,7 +80,8 @@ impl Node {
         ];
         let environment = environment.map(|(name, value)| (name.to_owned(), value)).to_vec();
         let state = Mutex::default();
-        let node = Self { number, front, postgres, redis, fail_point, port, metrics, environment, data, state };
+        let node =
+            Self { number, front, postgres, redis, fail_point, port, metrics, environment, data, _own: own, state };
         node.start_again().await?;
         Ok(node)
     }

@@ -43,7 +43,7 @@ const LOOK: Duration = Duration::from_millis(200);
 /// Before a part that has died is started again.
 const PAUSE: Duration = Duration::from_secs(2);
 /// How long a part may take to stop. A node's own patience is `server.shutdown_timeout_ms`.
-const STOP: Duration = Duration::from_secs(20);
+const STOP: Duration = Duration::from_secs(25);
 
 /// Runs the cluster until a signal.
 pub(super) async fn run(options: Options) -> Result<(), String> {

@@ -337,9 +337,9 @@ mod tests {
             ("[websocket]\nping_ms = 0", "websocket.ping_ms: 0 cannot work: it has to be from 100"),
             ("[websocket]\nping_ms = 90000", "websocket.silence_ms: 90000 is no longer than websocket.ping_ms (90000)"),
             ("[passwords]\nconcurrency = 0", "passwords.concurrency: 0 cannot work: it has to be from 1"),
-            ("[sessions]\nrefreshable_token_lifetime_ms = -1", "sessions.refreshable_token_lifetime_ms: 0 cannot work"),
-            ("[rate_limits]\nlogin = { burst = 0 }", "rate_limits.login: burst and per_second have to be more than 0"),
-            ("[rate_limits]\nmessage = { per_second = nan }", "rate_limits.message: burst and per_second have to be"),
+            ("[sessions]\nrefreshable_token_lifetime_ms = -1", "sessions.refreshable_token_lifetime_ms: -1 cannot"),
+            ("[rate_limits]\nlogin = { per_second = -1 }", "rate_limits.login.per_second: -1 cannot work"),
+            ("[rate_limits]\nmessage = { per_second = nan }", "rate_limits.message.per_second: NaN cannot work"),
         ] {
             let error = from_file(text).expect_err(text);
             assert!(error.starts_with(expected), "{text}: {error}");
@@ -353,7 +353,7 @@ mod tests {
             "[log]\nlevel = \"OFF\"",
             "[log]\nlevel = \"warn, store=trace\"",
             "[server]\npublic_url = \"http://localhost:8008/\"",
-            "[rate_limits]\nenabled = false",
+            "[rate_limits]\nlogin = { burst = 0, per_second = 0 }",
         ] {
             from_file(text).expect(text);
         }

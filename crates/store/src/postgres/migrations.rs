@@ -49,6 +49,13 @@ pub(super) async fn run(pool: &Pool, shards: u32) -> Result<usize> {
             "postgres.shards: the store was made with {found} shards, which cannot change: set it to {found}, or leave it out"
         )));
     }
+    let row = client.query_one(
+        "select substr(replace(gen_random_uuid()::text, '-', ''), 17), (extract(epoch from clock_timestamp()) * 1000)::bigint",
+        &[],
+    );
+    let row = row.await.map_err(failed)?;
+    let (nonce, now): (String, i64) = (row.get(0), row.get(1));
+    pool.opened(u64::from_str_radix(&nonce, 16).unwrap_or(0).to_be_bytes(), now);
     recognize(client).await.map_err(failed)?;
     Ok(found)
 }
@@ -87,13 +94,6 @@ async fn connect(pool: &Pool) -> Result<Connection> {
     };
     let connection = pool.connect().await.map_err(unreachable)?;
     check_server(&connection.client).await?;
-    let row = connection.client.query_one(
-        "select substr(replace(gen_random_uuid()::text, '-', ''), 17), (extract(epoch from clock_timestamp()) * 1000)::bigint",
-        &[],
-    );
-    let row = row.await.map_err(failed)?;
-    let (nonce, now): (String, i64) = (row.get(0), row.get(1));
-    pool.opened(u64::from_str_radix(&nonce, 16).unwrap_or(0).to_be_bytes(), now);
     Ok(connection)
 }
 
@@ -118,20 +118,28 @@ async fn lock(client: &Client, patience: Duration) -> Result<()> {
 }
 
 fn failed(error: tokio_postgres::Error) -> Error {
+    refused(&error, "")
+}
+
+/// [`failed`] while a store is looked for or made: where that cannot be, it is mostly not the place.
+fn out_of_place(error: tokio_postgres::Error) -> Error {
     let advice = match error.code() {
         Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
             ". Let the role of postgres.url make tables there, as the owner of a database may"
         }
         Some(
             &(SqlState::UNDEFINED_COLUMN
-            | SqlState::UNDEFINED_TABLE
             | SqlState::DUPLICATE_TABLE
             | SqlState::DUPLICATE_OBJECT
             | SqlState::WRONG_OBJECT_TYPE),
         ) => ". It holds something else, it seems: give Chatbook a database of its own (postgres.url)",
         _ => "",
     };
-    Error::Refused(format!("postgres.url: the database says: {}{advice}", text(&error)))
+    refused(&error, advice)
+}
+
+fn refused(error: &tokio_postgres::Error, advice: &str) -> Error {
+    Error::Refused(format!("postgres.url: the database says: {}{advice}", text(error)))
 }
 
 async fn check_server(client: &Client) -> Result<()> {
@@ -160,7 +168,7 @@ async fn migrate(client: &Client, shards: u32, steps: &[&str], steps_readable_fr
             let create = "create table store (id bigint not null primary key, schema bigint not null,
                             readable_from bigint not null, database text not null);
                           insert into store values (0, 0, 0, '')";
-            client.batch_execute(create).await.map_err(failed)?;
+            client.batch_execute(create).await.map_err(out_of_place)?;
             0
         }
     };
@@ -174,7 +182,7 @@ async fn migrate(client: &Client, shards: u32, steps: &[&str], steps_readable_fr
             "update store set schema = {}, readable_from = {steps_readable_from} where id = 0; commit",
             index + 1
         );
-        client.batch_execute(&sql).await.map_err(failed)?;
+        client.batch_execute(&sql).await.map_err(out_of_place)?;
     }
     // Functions carry a number in their name: a version that changes one makes another, beside that of the old version.
     client.batch_execute(include_str!("commit_batch.sql")).await.map_err(failed)?;
@@ -187,7 +195,8 @@ async fn done(client: &Client, known: usize) -> Result<Option<usize>> {
     if !exists.and_then(|row| row.try_get(0)).map_err(failed)? {
         return Ok(None);
     }
-    let row = client.query_one("select schema, readable_from from store where id = 0", &[]).await.map_err(failed)?;
+    let row =
+        client.query_one("select schema, readable_from from store where id = 0", &[]).await.map_err(out_of_place)?;
     let (done, readable_from): (i64, i64) = (row.get(0), row.get(1));
     if readable_from > known as i64 {
         return Err(Error::Refused(format!(

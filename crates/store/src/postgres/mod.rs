@@ -56,8 +56,8 @@ impl Default for Config {
 
 /// More backends than that PostgreSQL never has (its `MAX_BACKENDS`).
 const MOST_CONNECTIONS: u64 = 262_143;
-/// Nothing that has to wait for a network or a disk can be done in less.
-const SHORTEST_MS: u64 = 100;
+/// Less is a slip of the pen.
+const SHORTEST_MS: u64 = 10;
 /// What PostgreSQL takes as a timeout at most.
 const LONGEST_MS: u64 = i32::MAX as u64;
 
@@ -144,11 +144,6 @@ impl Postgres {
     ) -> Result<Vec<T>> {
         let rows = self.pool.query(sql, params).await?;
         rows.iter().map(|row| map(&Row::postgres(row))).collect()
-    }
-
-    /// The database's clock, milliseconds.
-    pub(crate) fn now(&self) -> i64 {
-        self.pool.now()
     }
 
     pub(crate) async fn execute(&self, statement: Stmt) -> Result<()> {

@@ -1,12 +1,17 @@
 //! What nodes have to have in common: one directory, one Redis, the same settings. Where they do not, it is said.
 
 use std::{
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use e2e::{Process, Server, chatbook, json};
 use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use super::{Nodes, texts};
 
@@ -33,6 +38,7 @@ async fn a_node_whose_directory_is_not_the_stores_is_refused() {
     assert!(fine.contains("ok    the files are in "), "{fine}");
     // As the sentence says, where it is a copy that lacks the mark.
     let mark = error.split(", write ").nth(1).and_then(|rest| rest.split(' ').next()).expect("it says what to write");
+    assert!(!other.path().join("media/mark").exists(), "who is refused marks nothing");
     std::fs::write(other.path().join("media/mark"), format!("{mark}\n")).expect("it can be written");
     let second = Process::spawn_in(other, &environment).await;
     second.get("/_matrix/client/versions").ok().await;
@@ -51,13 +57,13 @@ async fn nodes_at_two_redis_servers_say_so_and_deliver_in_time() {
     let room = nodes.at(0).public_room(&alice, &[&bob]).await;
     metric_becomes(nodes.at(1), "chatbook_cluster_unheard_nodes 1").await;
     let status = nodes.at(1).get("/_chatbook/client/v1/cluster").by(&alice).ok().await;
-    let shown = status["nodes"].as_array().expect("nodes");
-    let unheard = |n: usize| {
+    let [here, there] = [0, 1].map(|n| {
         let address = json!(nodes.at(n).addr().to_string());
-        shown.iter().find(|shown| shown["report"]["address"] == address).expect("it is shown")["report"]["unheard"]
-            .clone()
-    };
-    assert_eq!(unheard(1), json!([nodes.at(0).addr().to_string()]));
+        let mut shown = status["nodes"].as_array().expect("nodes").iter();
+        shown.find(|shown| shown["report"]["address"] == address).expect("it is shown")
+    });
+    let name = format!("{} ({})", nodes.at(0).addr(), here["node_id"].as_str().expect("an id"));
+    assert_eq!(there["report"]["unheard"], json!([name]));
     let mut since = nodes.at(1).sync(&bob, None).await["next_batch"].clone();
     for n in 0..10 {
         let text = format!("m{n}");
@@ -74,22 +80,66 @@ async fn nodes_at_two_redis_servers_say_so_and_deliver_in_time() {
 async fn settings_that_differ_are_named() {
     let database = e2e::database().await;
     let data = Arc::new(TempDir::new().expect("a directory"));
-    let with = |bytes: &'static str| {
-        [("CHATBOOK_POSTGRES__URL", database.clone()), ("CHATBOOK_LIMITS__UPLOAD_BYTES", bytes.into())]
-    };
     let mut nodes = Vec::new();
     for bytes in ["1000", "2000"] {
-        let environment = with(bytes);
-        let environment: Vec<_> = environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let environment = [
+            ("CHATBOOK_POSTGRES__URL", database.as_str()),
+            ("CHATBOOK_LIMITS__UPLOAD_BYTES", bytes),
+            // Each machine's own affair.
+            ("CHATBOOK_PASSWORDS__CONCURRENCY", &bytes[..1]),
+        ];
         nodes.push(Process::spawn_in(data.clone(), &environment).await);
     }
-    let said = format!("limits.upload_bytes is 2000 at {}, 1000 at {}", nodes[1].addr(), nodes[0].addr());
-    let log = nodes[1].logged_within(Duration::from_secs(15), &said).await;
-    assert!(log.contains(&said), "{log}");
+    let said = format!("limits.upload_bytes is 2000 at this node, 1000 at {} (", nodes[0].addr());
+    let log = nodes[1].logged_within(Duration::from_secs(60), &said).await;
+    assert!(log.contains(&said) && !log.contains("concurrency"), "{log}");
     let (_, printed, _) = chatbook(&["cluster", "status"], &[("CHATBOOK_POSTGRES__URL", &database)]).await;
     assert!(printed.contains("WARN     limits.upload_bytes is "), "{printed}");
-    nodes.pop().expect("it runs").kill().await;
-    drop(nodes);
+}
+
+/// Somebody sends a file slowly while another node is started, as in a rolling restart.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_being_uploaded_outlives_the_start_of_another_node() {
+    let database = e2e::database().await;
+    let environment = [("CHATBOOK_POSTGRES__URL", database.as_str())];
+    let data = Arc::new(TempDir::new().expect("a directory"));
+    let first = Process::spawn_in(data.clone(), &environment).await;
+    let alice = first.register("alice").await;
+    let mut connection = TcpStream::connect(first.addr()).await.expect("it connects");
+    let (part, parts) = (vec![7; 1_000_000], 3);
+    let head = format!(
+        "POST /_matrix/media/v3/upload HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-type: a/b\r\n\
+         content-length: {}\r\nconnection: close\r\n\r\n",
+        alice.token,
+        part.len() * parts
+    );
+    connection.write_all(head.as_bytes()).await.expect("it is taken");
+    connection.write_all(&part).await.expect("it is taken");
+    let begun = Instant::now();
+    while !staged(&data.path().join("media")) {
+        assert!(begun.elapsed() < Duration::from_secs(10), "nothing is written");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let second = Process::spawn_in(data, &environment).await;
+    // It looks through the files when it has started.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    for _ in 1..parts {
+        connection.write_all(&part).await.expect("it is taken");
+    }
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).await.expect("it answers");
+    let uri = answer.split("mxc://").nth(1).and_then(|rest| rest.split('"').next()).expect("a uri");
+    let path = format!("/_matrix/client/v1/media/download/{uri}");
+    let (status, _, bytes) = second.get(&path).by(&alice).send_raw().await;
+    assert_eq!((status, bytes.len()), (200, part.len() * parts));
+}
+
+/// Whether a file below the directory is being written.
+fn staged(dir: &Path) -> bool {
+    std::fs::read_dir(dir).into_iter().flatten().flatten().any(|entry| match entry.path() {
+        dir if dir.is_dir() => staged(&dir),
+        file => file.to_string_lossy().contains('#'),
+    })
 }
 
 async fn metric_becomes(node: &Server, line: &str) {

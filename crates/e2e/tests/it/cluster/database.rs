@@ -74,6 +74,27 @@ async fn who_acknowledges_messages_while_somebody_holds_the_log_reads_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_stops_in_time_while_its_database_hangs() {
+    let postgres = Postgres::start(&[("fsync", "off")]).await.expect("PostgreSQL starts");
+    postgres.create_database("hangs").await.expect("it is created");
+    let url = postgres.url("hangs");
+    let environment = [("CHATBOOK_POSTGRES__URL", url.as_str()), ("CHATBOOK_SERVER__SHUTDOWN_TIMEOUT_MS", "2000")];
+    let mut node = Process::spawn_in(Arc::new(TempDir::new().expect("a directory")), &environment).await;
+    let alice = node.register("alice").await;
+    let room = node.create_room(&alice, json!({})).await;
+    postgres.pause().await;
+    let path = node.room(&room, "send/m.room.message/1");
+    let sending = node.put(&path, json!({ "msgtype": "m.text", "body": "x" })).by(&alice).try_send();
+    let sending = tokio::spawn(sending);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    node.signal("TERM").await;
+    let begun = Instant::now();
+    let status = tokio::time::timeout(Duration::from_secs(60), node.wait()).await.expect("it stops");
+    assert!(status.success() && begun.elapsed() < Duration::from_secs(15), "{status} {:?}", begun.elapsed());
+    sending.await.expect("it ends").ok();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_operator_who_looks_at_a_database_leaves_it_as_it_is() {
     let url = e2e::database().await;
     let environment = [("CHATBOOK_POSTGRES__URL", url.as_str()), ("CHATBOOK_POSTGRES__SHARDS", "12")];

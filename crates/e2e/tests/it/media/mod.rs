@@ -30,13 +30,13 @@ fn refused((status, body): (u16, Value), expected: u16, errcode: &str) {
     assert_eq!((status, &body["errcode"]), (expected, &json!(errcode)), "{body}");
 }
 
-/// The files below a directory.
+/// The files below a directory that belong to uploads.
 fn files(dir: &Path) -> Vec<std::path::PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
         if entry.path().is_dir() { found.extend(files(&entry.path())) } else { found.push(entry.path()) }
     }
-    found.retain(|file| !file.ends_with(".started"));
+    found.retain(|file| !file.ends_with(".started") && !file.ends_with("mark"));
     found
 }
 
