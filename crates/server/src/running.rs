@@ -84,6 +84,7 @@ pub async fn start_with(settings: Settings, env: chat::Env) -> Result<Running, S
         common_settings,
     };
     let chat = Chat::open(parts).await.map_err(refused)?;
+    confirm_name(&chat).await?;
     let metrics = Metrics::default();
     let surface = Surface {
         assets: own.web.enabled.then(web::assets),
@@ -178,14 +179,30 @@ async fn open_store(settings: &Own, env: &chat::Env) -> Result<(Db, Identity), S
     let kept = store::identity::claim(&db, &wanted, now - chat::cluster::report::SILENT_MS).await.map_err(refused)?;
     if kept.server_name != *name {
         db.close().await;
-        return Err(StartError(format!(
-            "{place} belongs to the server \"{0}\", and a server's name cannot change once people have joined, or while \
-             another node runs under it: start it with --server-name {0} (or server.name), or give \"{name}\" a data \
-             directory (server.data) or a database (postgres.url) of its own",
-            kept.server_name
-        )));
+        return Err(belongs_to(&place, &kept.server_name, name));
     }
     Ok((db, kept))
+}
+
+/// Once the others can see that this node is here, its name stays. One that was started at the same time may have
+/// chosen another just before.
+async fn confirm_name(chat: &Arc<Chat>) -> Result<(), StartError> {
+    if !chat.db.is_shared() {
+        return Ok(());
+    }
+    chat::cluster::report::send(chat).await.map_err(refused)?;
+    let kept = store::identity::server_name(&chat.db).await.map_err(refused)?;
+    let Some(kept) = kept.filter(|kept| *kept != chat.server_name.as_str()) else { return Ok(()) };
+    chat::cluster::report::leave(chat).await;
+    Err(belongs_to("the database", &kept, chat.server_name.as_str()))
+}
+
+fn belongs_to(place: &str, kept: &str, name: &str) -> StartError {
+    StartError(format!(
+        "{place} belongs to the server \"{kept}\", and a server's name cannot change once people have joined, or while \
+         another node runs under it: start it with --server-name {kept} (or server.name), or give \"{name}\" a data \
+         directory (server.data) or a database (postgres.url) of its own"
+    ))
 }
 
 /// Where the files lie that rows of the store name. Those of a shared store have to be the same ones for all nodes.

@@ -41,6 +41,11 @@ pub async fn claim(db: &Db, wanted: &Identity, ts: i64) -> Result<Identity> {
     Ok(kept.await?.unwrap_or_else(|| wanted.clone()))
 }
 
+/// The name under which the store's server runs.
+pub async fn server_name(db: &Db) -> Result<Option<String>> {
+    db.query_opt("select server_name from identity where id = 0", params![], |row| row.get(0)).await
+}
+
 /// The mark of the directory (or other storage) in which the store's files lie. The first call decides it.
 pub async fn claim_files(db: &Db, mark: &str) -> Result<String> {
     let claim = Stmt::new("update identity set files = $1 where id = 0 and files is null", params![mark]);

@@ -33,7 +33,19 @@ const HIDDEN: [(&str, &str); 8] = [
     ("fred", "bus"),
 ];
 
+/// What tells whether there are other nodes. No handler knows (ARCHITECTURE.md, invariant 14) but those that show them.
+const OF_NODES: [&str; 3] = ["is_shared", "cluster::", "node_id"];
+const SHOW_NODES: [&str; 2] = ["crates/api/src/admin/", "crates/api/src/metrics.rs"];
+
 pub(crate) fn check(tree: &Tree, complaints: &mut Vec<String>) {
+    for (path, text) in tree.under("crates/api/src/", ".rs") {
+        if SHOW_NODES.iter().any(|shown| path.starts_with(shown)) {
+            continue;
+        }
+        for word in OF_NODES.iter().filter(|word| text.contains(**word)) {
+            complaints.push(format!("{path}: \"{word}\": no handler may know whether there are other nodes"));
+        }
+    }
     for (path, text) in tree.under("crates/", "/Cargo.toml") {
         let name = path.split('/').nth(1).unwrap_or_default();
         match text.parse::<Table>() {
@@ -87,6 +99,16 @@ mod tests {
         let found = complaints("chat", "[dev-dependencies]\naxum.workspace = true\n[lints]\nworkspace = true");
         assert_eq!(found, ["crates/chat/Cargo.toml: only api may depend on axum"]);
         assert!(complaints("api", "[dependencies]\naxum = \"1\"\n[lints]\nworkspace = true").is_empty());
+    }
+
+    #[test]
+    fn no_handler_knows_of_other_nodes() {
+        let found = |path: &str| {
+            let (mut complaints, text) = (Vec::new(), "//! A.\nif chat.db.is_shared() {}".to_owned());
+            check(&Tree { root: "/".into(), files: [(path.to_owned(), text)].into() }, &mut complaints);
+            complaints.len()
+        };
+        assert_eq!(["crates/api/src/sync/v3.rs", "crates/api/src/admin/cluster.rs"].map(found), [1, 0]);
     }
 
     #[test]

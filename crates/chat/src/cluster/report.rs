@@ -95,7 +95,10 @@ pub async fn now(db: &Db, env: &Env) -> Result<i64, store::Error> {
 }
 
 /// Says in the store that this node is here, and looks who else is.
-pub(crate) async fn send(chat: &Chat) -> Result<()> {
+///
+/// # Errors
+/// If the store does not take it.
+pub async fn send(chat: &Chat) -> Result<()> {
     let (report, now) = (report(chat), now(&chat.db, &chat.env).await?);
     let said = serde_json::to_string(&report).unwrap_or_default();
     chat.db.tidy(nodes::put(&NodeRow { node_id: chat.node_id.to_string(), seen_ts: now, report: said })).await?;

@@ -97,6 +97,27 @@ async fn settings_that_differ_are_named() {
     assert!(printed.contains("WARN     limits.upload_bytes is "), "{printed}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_that_start_at_once_under_two_names_do_not_both_run() {
+    for _ in 0..5 {
+        let (database, data) = (e2e::database().await, Arc::new(TempDir::new().expect("a directory")));
+        let start = |name: &'static str| {
+            let (database, data) = (database.clone(), data.clone());
+            async move {
+                let environment = [("CHATBOOK_POSTGRES__URL", database.as_str()), ("CHATBOOK_SERVER__NAME", name)];
+                let any = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+                Process::spawn_at(any, data, &environment).await
+            }
+        };
+        let started = tokio::join!(start("one.test"), start("two.test"));
+        let started = [started.0, started.1];
+        assert!(started.iter().any(Result::is_err), "both run");
+        for error in started.iter().filter_map(|started| started.as_ref().err()) {
+            assert!(error.contains("the database belongs to the server"), "{error}");
+        }
+    }
+}
+
 /// Somebody sends a file slowly while another node is started, as in a rolling restart.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_being_uploaded_outlives_the_start_of_another_node() {
