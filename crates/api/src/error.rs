@@ -104,6 +104,7 @@ impl From<chat::Error> for ApiError {
             )
             .with("soft_logout", true),
             E::Challenge(challenge) => Self::challenge(*challenge),
+            E::Files(_) => Self::internal(&error),
             E::Store(error) => Self::store(&error),
         }
     }

@@ -149,6 +149,8 @@ fn render_tails(out: &mut String, tails: &Tails) {
     counter(out, "chatbook_tail_unread_total", what, tails.unread);
     let what = "Nodes that reach Redis, as this one does, and are not heard there.";
     gauge(out, "chatbook_cluster_unheard_nodes", what, tails.unheard);
+    let what = "Nodes that do not reach Redis, while this one does.";
+    gauge(out, "chatbook_cluster_apart_nodes", what, tails.apart);
     let what = "Settings of another node that are not those of this one.";
     gauge(out, "chatbook_cluster_differing_settings", what, tails.differing);
     let what = "Tokens of what the logs do not have: another server's, or the store was put back without a new epoch.";

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::passwords::MAX_LENGTH;
+
 /// Settings of the rules, a section each.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -30,6 +32,8 @@ pub struct Config {
 const LONGEST_MS: i128 = 10 * 365 * 24 * 3600 * 1000;
 /// Less is a slip of the pen, milliseconds.
 const SHORTEST_MS: i128 = 100;
+/// No rate limit lets more pass at once, or in a second.
+const MOST_AT_ONCE: u32 = 100_000;
 
 impl Config {
     /// Whether the server can work like this.
@@ -40,10 +44,11 @@ impl Config {
         let Self { passwords, sessions, websocket, limits, media, .. } = self;
         let count = |n: usize| n as i128;
         let numbers: [(_, i128, i128, i128); 14] = [
-            ("passwords.memory_kib", passwords.memory_kib.into(), 8, u32::MAX.into()),
+            // RFC 9106 asks for 2 GiB at most.
+            ("passwords.memory_kib", passwords.memory_kib.into(), 8, 4 * 1024 * 1024),
             ("passwords.iterations", passwords.iterations.into(), 1, 1_000),
             ("passwords.concurrency", count(passwords.concurrency), 1, 1_024),
-            ("passwords.min_length", count(passwords.min_length), 1, 1_000),
+            ("passwords.min_length", count(passwords.min_length), 1, count(MAX_LENGTH)),
             (
                 "sessions.refreshable_token_lifetime_ms",
                 sessions.refreshable_token_lifetime_ms.into(),
@@ -72,16 +77,19 @@ impl Config {
             return Err(("websocket.silence_ms", what));
         }
         let RateLimits { enabled: _, login, registration, message } = &self.rate_limits;
-        let rates = [
-            ("rate_limits.login.per_second", login),
-            ("rate_limits.registration.per_second", registration),
-            ("rate_limits.message.per_second", message),
-        ];
-        // None at all is one a day.
-        if let Some((key, rate)) = rates.into_iter().find(|(_, rate)| rate.per_second.is_nan() || rate.per_second < 0.0)
-        {
-            let what = format!("{} cannot work: it has to be 0 or more", rate.per_second);
-            return Err((key, what));
+        for (burst, per_second, rate) in [
+            ("rate_limits.login.burst", "rate_limits.login.per_second", login),
+            ("rate_limits.registration.burst", "rate_limits.registration.per_second", registration),
+            ("rate_limits.message.burst", "rate_limits.message.per_second", message),
+        ] {
+            if !(1..=MOST_AT_ONCE).contains(&rate.burst) {
+                return Err((burst, format!("{} cannot work: it has to be from 1 to {MOST_AT_ONCE}", rate.burst)));
+            }
+            // None at all is one a day.
+            if !(0.0..=f64::from(MOST_AT_ONCE)).contains(&rate.per_second) {
+                let what = format!("{} cannot work: it has to be from 0 to {MOST_AT_ONCE}", rate.per_second);
+                return Err((per_second, what));
+            }
         }
         Ok(())
     }

@@ -34,6 +34,9 @@ pub enum Error {
     /// There is more to show before the operation runs (401 of user-interactive authentication).
     #[error("more authentication is needed")]
     Challenge(Box<crate::uia::Challenge>),
+    /// The files failed.
+    #[error("files: {0}")]
+    Files(std::sync::Arc<str>),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] store::Error),

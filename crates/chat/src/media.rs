@@ -256,12 +256,15 @@ pub async fn sweep(chat: &Chat) -> Result<usize> {
 
 fn new_row(chat: &Chat, user_id: &UserId, reserved: bool) -> MediaRow {
     let now = chat.env.now();
+    // What is being uploaded takes as long as it takes.
+    let day = i64::try_from(ABANDONED.as_millis()).unwrap_or(i64::MAX);
+    let lifetime = if reserved { chat.config.media.pending_lifetime_ms } else { day };
     MediaRow {
         media_id: chat.env.token::<18>(),
         user_id: user_id.as_str().to_owned(),
         reserved,
         created_ts: now,
-        expires_ts: Some(now.saturating_add(chat.config.media.pending_lifetime_ms)),
+        expires_ts: Some(now.saturating_add(lifetime)),
         content: None,
     }
 }
@@ -392,7 +395,9 @@ impl From<FileError> for Error {
                 Self::matrix(400, "M_UNKNOWN", format!("No thumbnail can be made of this file: {why}."))
             }
             FileError::Overloaded => Self::RateLimited { retry_after_ms: 2000 },
-            FileError::Storage(why) => Self::Store(store::Error::Database(why)),
+            // Another node may have them, and these may come back.
+            FileError::Away => Self::Store(store::Error::Unavailable),
+            FileError::Storage(why) => Self::Files(why),
         }
     }
 }

@@ -16,7 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::{Chat, Error, Result, config};
 
 /// Characters that a password may have at most: hashing cost grows with them.
-const MAX_LENGTH: usize = 512;
+pub(crate) const MAX_LENGTH: usize = 512;
 /// Hashes that may wait for their turn; one more is told to come back later.
 const WAITING: usize = 4096;
 /// How long a hash waits for its turn.

@@ -20,6 +20,9 @@ pub enum Error {
     /// No thumbnail can be made of this.
     #[error("not an image that thumbnails can be made of: {0}")]
     Unsupported(Arc<str>),
+    /// The storage is not the one that it was: a directory is not mounted, perhaps.
+    #[error("the files are not where they were")]
+    Away,
     /// Too many thumbnails are waiting to be made.
     #[error("too many thumbnails are waiting")]
     Overloaded,

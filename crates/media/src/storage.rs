@@ -41,6 +41,8 @@ pub struct Storage {
     /// The directory, if they lie on a local disk.
     local: Option<Arc<FilePath>>,
     part_bytes: usize,
+    /// What it has to be marked with.
+    mark: Option<Arc<str>>,
 }
 
 /// Whether `id` may name a file: 1 to 255 of the characters that Matrix content URIs consist of. Anything else, such as
@@ -59,7 +61,7 @@ impl Storage {
         std::fs::create_dir_all(dir)?;
         let dir = dir.canonicalize()?;
         let store = LocalFileSystem::new_with_prefix(&dir)?.with_fsync(true);
-        Ok(Self { store: Arc::new(store), local: Some(dir.into()), part_bytes: LOCAL_PART_BYTES })
+        Ok(Self { store: Arc::new(store), local: Some(dir.into()), part_bytes: LOCAL_PART_BYTES, mark: None })
     }
 
     /// Keeps files in memory, for tests.
@@ -69,7 +71,7 @@ impl Storage {
 
     /// Keeps files in any object store.
     pub fn remote(store: Arc<dyn ObjectStore>) -> Self {
-        Self { store, local: None, part_bytes: REMOTE_PART_BYTES }
+        Self { store, local: None, part_bytes: REMOTE_PART_BYTES, mark: None }
     }
 
     /// What the storage is marked with, and from now on `wanted` if it bears no mark: so that whoever keeps books of the
@@ -97,10 +99,47 @@ impl Storage {
     /// The storage cannot be read.
     pub async fn marked(&self) -> Result<Option<String>> {
         match self.store.get(&Path::from(MARK)).await {
-            Ok(found) => Ok(Some(String::from_utf8_lossy(&found.bytes().await?).trim().to_owned())),
+            Ok(found) => {
+                let bytes = found.bytes().await?;
+                let mark = str::from_utf8(&bytes).unwrap_or_default().trim();
+                if valid_id(mark) {
+                    return Ok(Some(mark.to_owned()));
+                }
+                Err(Error::storage(format!(
+                    "the file \"{MARK}\" there holds no mark: remove it, or put the right one back"
+                )))
+            }
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// The same, as long as it bears this mark: from now on nothing is kept there, missed or removed while it does not. A
+    /// shared directory that is unmounted leaves an empty one in its place.
+    #[must_use]
+    pub fn expecting(self, mark: &str) -> Self {
+        Self { mark: Some(mark.into()), ..self }
+    }
+
+    /// # Errors
+    /// [`Error::Away`] if this is not the storage that it was.
+    async fn verify(&self) -> Result<()> {
+        let Some(mark) = &self.mark else { return Ok(()) };
+        let found = self.marked().await;
+        if found.as_ref().is_ok_and(|found| found.as_deref() == Some(mark)) {
+            return Ok(());
+        }
+        tracing::error!(name: "media.away", found = ?found, "the files are not where they were: is a directory not mounted?");
+        Err(Error::Away)
+    }
+
+    /// What is missed, if this is the place to miss it in.
+    async fn missed<T>(&self, error: impl Into<Error>) -> Result<T> {
+        let error = error.into();
+        if let Error::Missing = error {
+            self.verify().await?;
+        }
+        Err(error)
     }
 
     /// Keeps `body` as the object `name` of the file `id` and returns its size. Durable on return; on an error nothing
@@ -115,7 +154,11 @@ impl Storage {
         body: impl Stream<Item = Result<Bytes, E>> + Unpin,
         max: u64,
     ) -> Result<u64> {
-        let written = self.write(&path(id, name), body, max).await;
+        let mut written = self.write(&path(id, name), body, max).await;
+        // Written to where it is lost, perhaps.
+        if let (Ok(_), Err(error)) = (&written, self.verify().await) {
+            written = Err(error);
+        }
         if written.is_err() {
             self.discard(id, name).await;
         }
@@ -152,7 +195,10 @@ impl Storage {
             return Ok(stream::empty().boxed());
         }
         let options = GetOptions::new().with_range(Some(GetRange::Bounded(range)));
-        let found = self.store.get_opts(&path(id, name), options).await?;
+        let found = match self.store.get_opts(&path(id, name), options).await {
+            Ok(found) => found,
+            Err(error) => return self.missed(error).await,
+        };
         Ok(match found.payload {
             GetResultPayload::File(file, _) => read_file(file, found.range),
             GetResultPayload::Stream(bytes) => bytes.map_err(Error::from).boxed(),
@@ -163,14 +209,17 @@ impl Storage {
     pub async fn get(&self, id: &str, name: &str) -> Result<Option<Bytes>> {
         match self.store.get(&path(id, name)).await {
             Ok(found) => Ok(Some(found.bytes().await?)),
-            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(object_store::Error::NotFound { .. }) => self.verify().await.map(|()| None),
             Err(error) => Err(error.into()),
         }
     }
 
     /// An object for a decoder that jumps back and forth: the file itself, or its bytes if it has none.
     pub(crate) async fn open(&self, id: &str, name: &str) -> Result<Box<dyn ReadSeek>> {
-        let found = self.store.get(&path(id, name)).await?;
+        let found = match self.store.get(&path(id, name)).await {
+            Ok(found) => found,
+            Err(error) => return self.missed(error).await,
+        };
         Ok(match found.payload {
             GetResultPayload::File(file, _) => Box::new(file),
             GetResultPayload::Stream(_) => Box::new(Cursor::new(found.bytes().await?)),
@@ -193,6 +242,7 @@ impl Storage {
 
     /// Removes all objects of a file.
     pub async fn remove(&self, id: &str) -> Result<()> {
+        self.verify().await?;
         if let Some(dir) = &self.local {
             let dir = dir.join(prefix(id));
             return blocking(move || match std::fs::remove_dir_all(dir) {

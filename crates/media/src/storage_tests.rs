@@ -81,6 +81,32 @@ async fn a_local_disk_keeps_files_and_leaves_nothing_of_failed_ones() {
 }
 
 #[tokio::test]
+async fn a_directory_that_is_not_the_one_that_it_was_keeps_and_misses_nothing() {
+    let dir = TempDir::new().unwrap();
+    let (here, away) = (dir.path().join("here"), dir.path().join("away"));
+    let storage = Storage::local(&here).unwrap();
+    let mark = storage.mark("mark1").await.unwrap();
+    let storage = storage.expecting(&mark);
+    storage.put("id", "content", body(10), u64::MAX).await.unwrap();
+    std::fs::rename(&here, &away).unwrap();
+    std::fs::create_dir(&here).unwrap();
+    assert!(matches!(storage.put("new", "content", body(10), u64::MAX).await, Err(Error::Away)));
+    assert!(matches!(read(&storage, 0..1).await, Err(Error::Away)));
+    assert!(matches!(storage.get("id", "content").await, Err(Error::Away)));
+    assert!(matches!(storage.open("id", "content").await.map(drop), Err(Error::Away)));
+    assert!(matches!(storage.remove("id").await, Err(Error::Away)));
+    assert_eq!(files(&here), Vec::<String>::new(), "nothing is left there");
+    std::fs::remove_dir_all(&here).unwrap();
+    std::fs::rename(&away, &here).unwrap();
+    assert_eq!(read(&storage, 0..10).await.unwrap(), content(10));
+    assert_eq!(storage.get("id", "none").await.unwrap(), None);
+    for nothing in ["", "two words", "\0"] {
+        std::fs::write(here.join(MARK), nothing).unwrap();
+        assert!(storage.marked().await.is_err() && storage.mark("mark2").await.is_err());
+    }
+}
+
+#[tokio::test]
 async fn an_object_store_keeps_files_and_leaves_nothing_of_failed_ones() {
     suite(&Storage::memory()).await;
 }

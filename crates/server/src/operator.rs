@@ -131,7 +131,7 @@ async fn files(settings: &Own, db: &Db) -> Result<durability::Finding, String> {
         Ok(Some(mark)) if mark == kept => {
             durability::Finding { good: true, what: format!("the files are in {}", dir.display()) }
         }
-        Ok(_) => durability::Finding { good: false, what: running::foreign_files(&dir, &kept) },
+        Ok(found) => durability::Finding { good: false, what: running::foreign_files(&dir, found.as_deref(), &kept) },
         Err(error) => {
             let what = format!("server.data: {} cannot be read: {error}", dir.display());
             durability::Finding { good: false, what }

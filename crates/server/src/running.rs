@@ -210,12 +210,27 @@ async fn open_files(settings: &Own, db: &Db, env: &chat::Env) -> Result<Storage,
     let dir = media_dir(settings);
     let failed = |error| StartError(format!("server.data: {} cannot be used: {error}", dir.display()));
     let files = Storage::local(&dir).map_err(failed)?;
+    let found = files.marked().await.map_err(failed)?;
     if !db.is_shared() {
-        return Ok(files);
+        return match found {
+            None => Ok(files),
+            Some(_) => Err(StartError(format!(
+                "server.data: {} belongs to a cluster, since it bears a mark (\"{}\"): set postgres.url as the cluster's \
+                 nodes have it, or give this server a directory of its own",
+                dir.display(),
+                media::MARK
+            ))),
+        };
     }
     let (found, kept) = match store::identity::files(db).await.map_err(refused)? {
-        Some(kept) => (files.marked().await.map_err(failed)?, kept),
+        Some(kept) => (found, kept),
         None => {
+            if found.is_some() {
+                tracing::warn!(
+                    name: "server.marked",
+                    "the store is new, and {} bears a mark already: another store's files may lie there", dir.display()
+                );
+            }
             let mark = files.mark(&env.token::<9>()).await.map_err(failed)?;
             let kept = store::identity::claim_files(db, &mark).await.map_err(refused)?;
             (Some(mark), kept)
@@ -223,9 +238,9 @@ async fn open_files(settings: &Own, db: &Db, env: &chat::Env) -> Result<Storage,
     };
     if found.as_ref() != Some(&kept) {
         db.close().await;
-        return Err(StartError(foreign_files(&dir, &kept)));
+        return Err(StartError(foreign_files(&dir, found.as_deref(), &kept)));
     }
-    Ok(files)
+    Ok(files.expecting(&kept))
 }
 
 /// Where uploaded files lie.
@@ -233,14 +248,16 @@ pub(crate) fn media_dir(settings: &Own) -> PathBuf {
     settings.server.data.join("media")
 }
 
-/// What is said of a directory that does not bear the store's mark.
-pub(crate) fn foreign_files(dir: &Path, mark: &str) -> String {
+/// What is said of a directory that does not bear the store's mark, but another or none.
+pub(crate) fn foreign_files(dir: &Path, found: Option<&str>, kept: &str) -> String {
+    let (dir, mark) = (dir.display(), media::MARK);
+    let found = match found {
+        Some(found) => format!("It bears the mark of others ({found} in \"{mark}\")"),
+        None => format!("If these are the files, and only \"{mark}\" is missing among them, write {kept} into it"),
+    };
     format!(
-        "server.data: {} does not hold this store's files. All nodes of a store share one directory: let server.data name \
-         it. A copy of the store needs a copy of the files, never the same ones, for it removes what it does not know. If \
-         these are the files, and only \"{}\" is missing among them, write {mark} into it",
-        dir.display(),
-        media::MARK
+        "server.data: {dir} does not hold this store's files. All nodes of a store share one directory: let server.data name \
+         it. A copy of the store needs a copy of the files, never the same ones, for it removes what it does not know. {found}"
     )
 }
 

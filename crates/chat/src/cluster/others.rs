@@ -38,6 +38,8 @@ struct Inner {
 pub(crate) struct Found {
     /// The nodes that reach the bus, as this one does, and are not heard there.
     pub(crate) unheard: Vec<String>,
+    /// The nodes that do not reach it, while this one does.
+    pub(crate) apart: Vec<String>,
     /// The settings that are others at another node, as sentences.
     pub(crate) differing: Vec<String>,
 }
@@ -62,6 +64,9 @@ impl Others {
         let mut differing_since = HashMap::new();
         for (node, other) in reporting(alive).filter(|(node, _)| node.node_id != node_id) {
             let name = name(node, other);
+            if report.redis == Some(true) && other.redis != Some(true) {
+                found.apart.push(name.clone());
+            }
             if expects(report, other) {
                 let was_unheard = inner.found.unheard.contains(&name);
                 let goes_on = !heard.contains(&node.node_id) && (!paused || was_unheard);
@@ -112,6 +117,12 @@ fn complain(before: &Found, now: &Found) {
              second instead, and who is online or types there is not known here"
         );
     }
+    for node in now.apart.iter().filter(|node| !before.apart.contains(node)) {
+        tracing::warn!(
+            name: "cluster.apart", node,
+            "a node does not reach Redis, though this one does: the log is read several times a second instead"
+        );
+    }
     for difference in now.differing.iter().filter(|difference| !before.differing.contains(difference)) {
         tracing::warn!(name: "cluster.settings", "nodes have different settings: {difference}");
     }
@@ -135,9 +146,12 @@ pub fn disagreements(alive: &[Node]) -> Vec<String> {
     let unheard = nodes.iter().flat_map(|(name, report)| {
         report.unheard.iter().map(move |other| format!("{name} does not hear {other} through Redis"))
     });
+    let reaches = nodes.iter().any(|(_, report)| report.redis == Some(true));
+    let apart = nodes.iter().filter(move |(_, report)| reaches && report.redis != Some(true));
+    let apart = apart.map(|(name, _)| format!("{name} does not reach Redis, though others do"));
     let first = nodes.first().map(|(name, report)| (name.as_str(), *report));
     let differing = nodes.iter().flat_map(|(name, report)| first.map(|first| differences(first, (name, report))));
-    unheard.chain(differing.flatten()).collect()
+    unheard.chain(apart).chain(differing.flatten()).collect()
 }
 
 /// Every setting under its dotted key.
@@ -193,6 +207,7 @@ mod tests {
         }
         assert_eq!(look(50_000, Some(true)), ["b:1 (b)"]);
         assert!(look(55_000, Some(false)).is_empty(), "it knows that it is cut off");
+        assert_eq!(others.found().apart, ["b:1 (b)"], "what it does is not told");
         assert!(look(60_000, Some(true)).is_empty(), "it has only just come back");
         for now in (65_000..=80_000).step_by(5_000) {
             assert!(look(now, Some(true)).is_empty());

@@ -107,7 +107,7 @@ pub async fn send(chat: &Chat) -> Result<()> {
     // About: one that was killed counts for a while yet.
     chat.db.set_nodes(alive.len().try_into().unwrap_or(1));
     let found = chat.others.look((&chat.node_id, &report), &alive, now);
-    chat.hub.counts.unheard.store(found.unheard.len(), Relaxed);
+    chat.hub.set_untold(found.unheard.len(), found.apart.len());
     Ok(())
 }
 
@@ -167,6 +167,8 @@ pub struct Tails {
     pub unread: u64,
     /// Nodes that reach the bus, as this one does, and are not heard there.
     pub unheard: usize,
+    /// Nodes that do not reach the bus, while this one does.
+    pub apart: usize,
     /// Settings that are others at another node.
     pub differing: usize,
     /// Requests with a token of what the logs do not have.
@@ -200,6 +202,7 @@ impl Chat {
             out_of_order: counts.out_of_order.load(Relaxed),
             unread: counts.unread.load(Relaxed),
             unheard: counts.unheard.load(Relaxed),
+            apart: counts.apart.load(Relaxed),
             differing: self.others.found().differing.len(),
             tokens_ahead: counts.tokens_ahead.load(Relaxed),
             gap_reads: (counts.gap_reads.load(Relaxed), counts.read.load(Relaxed)),

@@ -54,8 +54,7 @@ impl Follow {
             if now != resets && self.read_erased(&hub).await {
                 resets = now;
             }
-            let unheard = hub.counts.unheard.load(Relaxed) > 0;
-            let hints = *self.hints.borrow_and_update() && !unheard && !hub.was_unread(POLL);
+            let hints = *self.hints.borrow_and_update() && !hub.has_untold() && !hub.was_unread(POLL);
             // When they stop or come again, also while something was read, what they left out is looked for at once.
             let changed = mem::replace(&mut hints_before, hints) != hints;
             let due = polled

@@ -75,6 +75,8 @@ pub struct Counts {
     pub unread: AtomicU64,
     /// Nodes that reach the bus, as this one does, and are not heard there.
     pub unheard: AtomicUsize,
+    /// Nodes that do not reach the bus, while this one does.
+    pub apart: AtomicUsize,
     /// Requests with a token of what the logs do not have.
     pub tokens_ahead: AtomicU64,
 }
@@ -204,6 +206,21 @@ impl Hub {
             );
         }
         self.behind.notify_one();
+    }
+
+    /// So many nodes are not heard over the bus, and so many do not reach it: what they do is not told.
+    pub(crate) fn set_untold(&self, unheard: usize, apart: usize) {
+        let before =
+            self.counts.unheard.swap(unheard, Ordering::Relaxed) + self.counts.apart.swap(apart, Ordering::Relaxed);
+        // From now on the heads are looked at more often, or less.
+        if (before == 0) != (unheard + apart == 0) {
+            self.behind.notify_one();
+        }
+    }
+
+    /// Whether there are such nodes.
+    pub(super) fn has_untold(&self) -> bool {
+        self.counts.unheard.load(Ordering::Relaxed) + self.counts.apart.load(Ordering::Relaxed) > 0
     }
 
     /// Whether [`Hub::unread`] was called within so long.

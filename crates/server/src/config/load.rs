@@ -181,6 +181,9 @@ fn check_server(settings: &Own) -> Result<(), ConfigError> {
         let message = format!("\"{}\" is no address such as https://chat.example.org", server.public_url);
         return fail("server.public_url", message);
     }
+    if server.data.to_string_lossy().trim().is_empty() {
+        return fail("server.data", "is empty: name the directory that holds everything the server keeps".to_owned());
+    }
     if server.shutdown_timeout_ms > LONGEST_SHUTDOWN_MS {
         let message = format!("{} cannot work: it has to be {LONGEST_SHUTDOWN_MS} at most", server.shutdown_timeout_ms);
         return fail("server.shutdown_timeout_ms", message);
@@ -339,6 +342,12 @@ mod tests {
             ("[passwords]\nconcurrency = 0", "passwords.concurrency: 0 cannot work: it has to be from 1"),
             ("[sessions]\nrefreshable_token_lifetime_ms = -1", "sessions.refreshable_token_lifetime_ms: -1 cannot"),
             ("[rate_limits]\nlogin = { per_second = -1 }", "rate_limits.login.per_second: -1 cannot work"),
+            ("[rate_limits]\nlogin = { burst = 4294967295 }", "rate_limits.login.burst: 4294967295 cannot work"),
+            ("[rate_limits]\nmessage = { burst = 0 }", "rate_limits.message.burst: 0 cannot work"),
+            ("[rate_limits]\nmessage = { per_second = inf }", "rate_limits.message.per_second: inf cannot work"),
+            ("[passwords]\nmin_length = 513", "passwords.min_length: 513 cannot work"),
+            ("[passwords]\nmemory_kib = 4294967295", "passwords.memory_kib: 4294967295 cannot work"),
+            ("[server]\ndata = \" \"", "server.data: is empty"),
             ("[rate_limits]\nmessage = { per_second = nan }", "rate_limits.message.per_second: NaN cannot work"),
         ] {
             let error = from_file(text).expect_err(text);
@@ -353,7 +362,7 @@ mod tests {
             "[log]\nlevel = \"OFF\"",
             "[log]\nlevel = \"warn, store=trace\"",
             "[server]\npublic_url = \"http://localhost:8008/\"",
-            "[rate_limits]\nlogin = { burst = 0, per_second = 0 }",
+            "[rate_limits]\nlogin = { burst = 100000, per_second = 0 }",
         ] {
             from_file(text).expect(text);
         }

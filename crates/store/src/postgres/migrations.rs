@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use tokio_postgres::{Client, error::SqlState};
+use tokio_postgres::{Client, Row, error::SqlState};
 
 use super::pool::{Connection, Pool, text};
 use crate::{
@@ -132,11 +132,14 @@ fn out_of_place(error: tokio_postgres::Error) -> Error {
             | SqlState::DUPLICATE_TABLE
             | SqlState::DUPLICATE_OBJECT
             | SqlState::WRONG_OBJECT_TYPE),
-        ) => ". It holds something else, it seems: give Chatbook a database of its own (postgres.url)",
+        ) => ELSEWHERE,
         _ => "",
     };
     refused(&error, advice)
 }
+
+/// What to do with a database in which something else lives.
+const ELSEWHERE: &str = ". It holds something else, it seems: give Chatbook a database of its own (postgres.url)";
 
 fn refused(error: &tokio_postgres::Error, advice: &str) -> Error {
     Error::Refused(format!("postgres.url: the database says: {}{advice}", text(error)))
@@ -162,19 +165,14 @@ async fn check_server(client: &Client) -> Result<()> {
 }
 
 async fn migrate(client: &Client, shards: u32, steps: &[&str], steps_readable_from: i64) -> Result<usize> {
-    let done = match done(client, steps.len()).await? {
-        Some(done) => done,
-        None => {
-            let create = "create table store (id bigint not null primary key, schema bigint not null,
-                            readable_from bigint not null, database text not null);
-                          insert into store values (0, 0, 0, '')";
-            client.batch_execute(create).await.map_err(out_of_place)?;
-            0
-        }
-    };
+    let done = done(client, steps.len()).await?.unwrap_or(0);
     for (index, step) in steps.iter().enumerate().skip(done) {
         let mut sql = format!("begin; {}", dialect::postgres_migration(step));
         if index == 0 {
+            // With the first step or not at all: nothing is left in a database that is no place for it.
+            sql += "create table store (id bigint not null primary key, schema bigint not null,
+                      readable_from bigint not null, database text not null);
+                    insert into store values (0, 0, 0, '');";
             let shards = if shards == 0 { SHARDS } else { shards };
             sql += &format!("insert into shard select n, 1, 0 from generate_series(0, {shards} - 1) n;");
         }
@@ -195,9 +193,13 @@ async fn done(client: &Client, known: usize) -> Result<Option<usize>> {
     if !exists.and_then(|row| row.try_get(0)).map_err(failed)? {
         return Ok(None);
     }
+    let read = |row: Row| Some((row.try_get::<_, i64>(0).ok()?, row.try_get::<_, i64>(1).ok()?));
     let row =
-        client.query_one("select schema, readable_from from store where id = 0", &[]).await.map_err(out_of_place)?;
-    let (done, readable_from): (i64, i64) = (row.get(0), row.get(1));
+        client.query_opt("select schema, readable_from from store where id = 0", &[]).await.map_err(out_of_place)?;
+    let Some((done, readable_from)) = row.and_then(read) else {
+        let what = format!("postgres.url: the database has a table \"store\" of another kind{ELSEWHERE}");
+        return Err(Error::Refused(what));
+    };
     if readable_from > known as i64 {
         return Err(Error::Refused(format!(
             "the store has schema version {done}, which this program (version {known}) cannot work with: start a newer one"

@@ -143,7 +143,9 @@ impl Pool {
         match self.open().await {
             Ok(connection) => {
                 self.stats.connects.fetch_add(1, Relaxed);
-                self.complaint.lock().clear();
+                if !std::mem::take(&mut *self.complaint.lock()).is_empty() {
+                    tracing::info!(name: "store.connect", "the database is reached again");
+                }
                 Ok(connection)
             }
             Err(error) => {

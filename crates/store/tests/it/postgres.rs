@@ -163,6 +163,17 @@ async fn a_database_that_is_no_place_for_a_store_is_refused_with_what_to_do() {
     let server = services::Postgres::start(&[("fsync", "off")]).await.unwrap();
     for (database, prepare, said) in [
         (
+            "types",
+            "create table store (id int, schema text, readable_from text, database text); insert into store values (0, 'a', 'b', 'c')",
+            "It holds something else",
+        ),
+        (
+            "empty",
+            "create table store (id bigint, schema bigint, readable_from bigint, database text)",
+            "It holds something else",
+        ),
+        ("users", "create table users (name text)", "It holds something else"),
+        (
             "shop",
             "create table store (name text)",
             "It holds something else, it seems: give Chatbook a database of its own",
@@ -173,7 +184,13 @@ async fn a_database_that_is_no_place_for_a_store_is_refused_with_what_to_do() {
         server.sql(database, prepare).await.unwrap();
         let url = server.url(database).replace("postgres@", if database == "locked" { "poor@" } else { "postgres@" });
         let why = open(&url, 0).await.err().unwrap().to_string();
-        assert!(why.starts_with("postgres.url: the database says: ") && why.contains(said), "{why}");
+        assert!(why.starts_with("postgres.url: the database ") && why.contains(said), "{why}");
+        let tables = server.sql(database, "select count(*) from pg_tables where schemaname = 'public'").await.unwrap();
+        assert_eq!(
+            tables,
+            if database == "locked" { "0" } else { "1" },
+            "{database}: a refused start leaves tables behind"
+        );
     }
 }
 
