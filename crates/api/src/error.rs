@@ -105,6 +105,11 @@ impl From<chat::Error> for ApiError {
             .with("soft_logout", true),
             E::Challenge(challenge) => Self::challenge(*challenge),
             E::Files(_) => Self::internal(&error),
+            E::FilesAway => {
+                let message = "The server cannot reach its files. Nothing was saved: try again shortly.";
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "ORG.CHATBOOK.STORAGE_UNAVAILABLE", message)
+                    .with("retry_after_ms", 1000)
+            }
             E::Store(error) => Self::store(&error),
         }
     }

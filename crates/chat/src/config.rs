@@ -45,7 +45,7 @@ impl Config {
         let count = |n: usize| n as i128;
         let numbers: [(_, i128, i128, i128); 14] = [
             // RFC 9106 asks for 2 GiB at most.
-            ("passwords.memory_kib", passwords.memory_kib.into(), 8, 4 * 1024 * 1024),
+            ("passwords.memory_kib", passwords.memory_kib.into(), 8, 2 * 1024 * 1024),
             ("passwords.iterations", passwords.iterations.into(), 1, 1_000),
             ("passwords.concurrency", count(passwords.concurrency), 1, 1_024),
             ("passwords.min_length", count(passwords.min_length), 1, count(MAX_LENGTH)),

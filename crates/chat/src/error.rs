@@ -37,6 +37,9 @@ pub enum Error {
     /// The files failed.
     #[error("files: {0}")]
     Files(std::sync::Arc<str>),
+    /// The files are not where they were, at this node or at all.
+    #[error("files: they are not where they were")]
+    FilesAway,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] store::Error),

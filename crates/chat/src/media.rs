@@ -256,7 +256,7 @@ pub async fn sweep(chat: &Chat) -> Result<usize> {
 
 fn new_row(chat: &Chat, user_id: &UserId, reserved: bool) -> MediaRow {
     let now = chat.env.now();
-    // What is being uploaded takes as long as it takes.
+    // What is being uploaded may take its time.
     let day = i64::try_from(ABANDONED.as_millis()).unwrap_or(i64::MAX);
     let lifetime = if reserved { chat.config.media.pending_lifetime_ms } else { day };
     MediaRow {
@@ -358,9 +358,11 @@ fn while_it_flows<E: std::fmt::Display>(
 
 /// Forgets a file whose upload failed. What cannot be removed now is removed when it expires.
 async fn forget(chat: &Chat, media_id: &str) {
-    let removed = chat.media.files.remove(media_id).await.map_err(Error::from);
-    let forgotten = store::media::forget(&chat.db, media_id).await.map_err(Error::from);
-    if let Err(error) = removed.and(forgotten) {
+    let forgotten = async {
+        chat.media.files.remove(media_id).await?;
+        Ok::<_, Error>(store::media::forget(&chat.db, media_id).await?)
+    };
+    if let Err(error) = forgotten.await {
         tracing::warn!(media.id = media_id, %error, "a failed upload could not be removed yet");
     }
 }
@@ -395,8 +397,7 @@ impl From<FileError> for Error {
                 Self::matrix(400, "M_UNKNOWN", format!("No thumbnail can be made of this file: {why}."))
             }
             FileError::Overloaded => Self::RateLimited { retry_after_ms: 2000 },
-            // Another node may have them, and these may come back.
-            FileError::Away => Self::Store(store::Error::Unavailable),
+            FileError::Away => Self::FilesAway,
             FileError::Storage(why) => Self::Files(why),
         }
     }

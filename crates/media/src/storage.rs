@@ -5,7 +5,10 @@ use std::{
     io::{Cursor, Read, Seek, SeekFrom},
     ops::Range,
     path::{Path as FilePath, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -41,8 +44,8 @@ pub struct Storage {
     /// The directory, if they lie on a local disk.
     local: Option<Arc<FilePath>>,
     part_bytes: usize,
-    /// What it has to be marked with.
-    mark: Option<Arc<str>>,
+    /// What it has to be marked with, and whether it was not when somebody last looked.
+    mark: Option<Arc<(String, AtomicBool)>>,
 }
 
 /// Whether `id` may name a file: 1 to 255 of the characters that Matrix content URIs consist of. Anything else, such as
@@ -118,28 +121,32 @@ impl Storage {
     /// shared directory that is unmounted leaves an empty one in its place.
     #[must_use]
     pub fn expecting(self, mark: &str) -> Self {
-        Self { mark: Some(mark.into()), ..self }
+        Self { mark: Some(Arc::new((mark.to_owned(), AtomicBool::new(false)))), ..self }
     }
 
     /// # Errors
     /// [`Error::Away`] if this is not the storage that it was.
     async fn verify(&self) -> Result<()> {
-        let Some(mark) = &self.mark else { return Ok(()) };
+        let Some((mark, away)) = self.mark.as_deref() else { return Ok(()) };
         let found = self.marked().await;
-        if found.as_ref().is_ok_and(|found| found.as_deref() == Some(mark)) {
-            return Ok(());
+        let is_away = !found.as_ref().is_ok_and(|found| found.as_ref() == Some(mark));
+        match (away.swap(is_away, Relaxed), is_away) {
+            (false, true) => {
+                let why = "the files are not where they were: is a directory not mounted?";
+                tracing::error!(name: "media.away", found = ?found, "{why}");
+            }
+            (true, false) => tracing::info!(name: "media.back", "the files are where they were again"),
+            _ => {}
         }
-        tracing::error!(name: "media.away", found = ?found, "the files are not where they were: is a directory not mounted?");
-        Err(Error::Away)
+        if is_away { Err(Error::Away) } else { Ok(()) }
     }
 
-    /// What is missed, if this is the place to miss it in.
-    async fn missed<T>(&self, error: impl Into<Error>) -> Result<T> {
-        let error = error.into();
-        if let Error::Missing = error {
-            self.verify().await?;
+    /// The failure, unless the reason is that the files are away.
+    async fn failed(&self, error: impl Into<Error>) -> Error {
+        match error.into() {
+            error @ (Error::Missing | Error::Full | Error::Storage(_)) => self.verify().await.err().unwrap_or(error),
+            error => error,
         }
-        Err(error)
     }
 
     /// Keeps `body` as the object `name` of the file `id` and returns its size. Durable on return; on an error nothing
@@ -154,11 +161,12 @@ impl Storage {
         body: impl Stream<Item = Result<Bytes, E>> + Unpin,
         max: u64,
     ) -> Result<u64> {
-        let mut written = self.write(&path(id, name), body, max).await;
-        // Written to where it is lost, perhaps.
-        if let (Ok(_), Err(error)) = (&written, self.verify().await) {
-            written = Err(error);
-        }
+        self.verify().await?;
+        let written = match self.write(&path(id, name), body, max).await {
+            // It may have gone meanwhile.
+            Ok(size) => self.verify().await.map(|()| size),
+            Err(error) => Err(self.failed(error).await),
+        };
         if written.is_err() {
             self.discard(id, name).await;
         }
@@ -197,7 +205,7 @@ impl Storage {
         let options = GetOptions::new().with_range(Some(GetRange::Bounded(range)));
         let found = match self.store.get_opts(&path(id, name), options).await {
             Ok(found) => found,
-            Err(error) => return self.missed(error).await,
+            Err(error) => return Err(self.failed(error).await),
         };
         Ok(match found.payload {
             GetResultPayload::File(file, _) => read_file(file, found.range),
@@ -209,8 +217,10 @@ impl Storage {
     pub async fn get(&self, id: &str, name: &str) -> Result<Option<Bytes>> {
         match self.store.get(&path(id, name)).await {
             Ok(found) => Ok(Some(found.bytes().await?)),
-            Err(object_store::Error::NotFound { .. }) => self.verify().await.map(|()| None),
-            Err(error) => Err(error.into()),
+            Err(error) => match self.failed(error).await {
+                Error::Missing => Ok(None),
+                error => Err(error),
+            },
         }
     }
 
@@ -218,7 +228,7 @@ impl Storage {
     pub(crate) async fn open(&self, id: &str, name: &str) -> Result<Box<dyn ReadSeek>> {
         let found = match self.store.get(&path(id, name)).await {
             Ok(found) => found,
-            Err(error) => return self.missed(error).await,
+            Err(error) => return Err(self.failed(error).await),
         };
         Ok(match found.payload {
             GetResultPayload::File(file, _) => Box::new(file),

@@ -97,6 +97,10 @@ async fn a_directory_that_is_not_the_one_that_it_was_keeps_and_misses_nothing() 
     assert!(matches!(storage.remove("id").await, Err(Error::Away)));
     assert_eq!(files(&here), Vec::<String>::new(), "nothing is left there");
     std::fs::remove_dir_all(&here).unwrap();
+    std::fs::write(&here, "no directory").unwrap();
+    assert!(matches!(storage.put("new", "content", body(10), u64::MAX).await, Err(Error::Away)));
+    assert!(matches!(read(&storage, 0..1).await, Err(Error::Away)), "whatever the system calls it");
+    std::fs::remove_file(&here).unwrap();
     std::fs::rename(&away, &here).unwrap();
     assert_eq!(read(&storage, 0..10).await.unwrap(), content(10));
     assert_eq!(storage.get("id", "none").await.unwrap(), None);

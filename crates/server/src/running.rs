@@ -66,6 +66,7 @@ pub async fn start_with(settings: Settings, env: chat::Env) -> Result<Running, S
     let door = Door::bind(own.server.listen, "server.listen")?;
     let metrics_door = own.metrics.enabled.then(|| Door::bind(own.metrics.listen, "metrics.listen")).transpose()?;
     let addr = door.address;
+    check_unmarked(&own)?;
     let (db, identity) = open_store(&own, &env).await?;
     let private = addr.ip().is_loopback() && own.server.trusted_proxies.is_empty();
     let files = open_files(&own, &db, &env).await?;
@@ -210,27 +211,13 @@ async fn open_files(settings: &Own, db: &Db, env: &chat::Env) -> Result<Storage,
     let dir = media_dir(settings);
     let failed = |error| StartError(format!("server.data: {} cannot be used: {error}", dir.display()));
     let files = Storage::local(&dir).map_err(failed)?;
-    let found = files.marked().await.map_err(failed)?;
     if !db.is_shared() {
-        return match found {
-            None => Ok(files),
-            Some(_) => Err(StartError(format!(
-                "server.data: {} belongs to a cluster, since it bears a mark (\"{}\"): set postgres.url as the cluster's \
-                 nodes have it, or give this server a directory of its own",
-                dir.display(),
-                media::MARK
-            ))),
-        };
+        return Ok(files);
     }
     let (found, kept) = match store::identity::files(db).await.map_err(refused)? {
-        Some(kept) => (found, kept),
+        // Read later than what it is compared with: a node that starts beside this one may be marking it.
+        Some(kept) => (files.marked().await.map_err(failed)?, kept),
         None => {
-            if found.is_some() {
-                tracing::warn!(
-                    name: "server.marked",
-                    "the store is new, and {} bears a mark already: another store's files may lie there", dir.display()
-                );
-            }
             let mark = files.mark(&env.token::<9>()).await.map_err(failed)?;
             let kept = store::identity::claim_files(db, &mark).await.map_err(refused)?;
             (Some(mark), kept)
@@ -241,6 +228,20 @@ async fn open_files(settings: &Own, db: &Db, env: &chat::Env) -> Result<Storage,
         return Err(StartError(foreign_files(&dir, found.as_deref(), &kept)));
     }
     Ok(files.expecting(&kept))
+}
+
+/// A server without PostgreSQL has a directory of its own: it would remove what the nodes of a cluster are writing.
+fn check_unmarked(settings: &Own) -> Result<(), StartError> {
+    let mark = media_dir(settings).join(media::MARK);
+    if !settings.postgres.url.is_empty() || !mark.exists() {
+        return Ok(());
+    }
+    Err(StartError(format!(
+        "server.data: {} belongs to a cluster, since there is {}: set postgres.url as the cluster's nodes have it, or give \
+         this server a directory of its own. If no cluster uses it any more, remove that file",
+        settings.server.data.display(),
+        mark.display()
+    )))
 }
 
 /// Where uploaded files lie.

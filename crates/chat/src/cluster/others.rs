@@ -29,6 +29,8 @@ struct Inner {
     silent_since: HashMap<String, i64>,
     /// When each setting that differs was first seen to.
     differing_since: HashMap<String, i64>,
+    /// When each that does not reach the bus was first seen not to.
+    apart_since: HashMap<String, i64>,
     looked: i64,
     found: Found,
 }
@@ -38,8 +40,10 @@ struct Inner {
 pub(crate) struct Found {
     /// The nodes that reach the bus, as this one does, and are not heard there.
     pub(crate) unheard: Vec<String>,
-    /// The nodes that do not reach it, while this one does.
+    /// The nodes that have not reached it for a while, though this one does.
     pub(crate) apart: Vec<String>,
+    /// Whether what some nodes do is not told, even if only for a moment.
+    pub(crate) untold: bool,
     /// The settings that are others at another node, as sentences.
     pub(crate) differing: Vec<String>,
 }
@@ -61,11 +65,16 @@ impl Others {
         let heard = mem::take(&mut inner.heard);
         let paused = now - mem::replace(&mut inner.looked, now) > PAUSE_MS;
         let (mut silent_since, mut found) = (HashMap::new(), Found::default());
-        let mut differing_since = HashMap::new();
+        let (mut differing_since, mut apart_since) = (HashMap::new(), HashMap::new());
         for (node, other) in reporting(alive).filter(|(node, _)| node.node_id != node_id) {
             let name = name(node, other);
             if report.redis == Some(true) && other.redis != Some(true) {
-                found.apart.push(name.clone());
+                let since = *inner.apart_since.get(&name).unwrap_or(&now);
+                // When Redis comes back, one node is the first to reach it.
+                if now - since > UNHEARD_MS {
+                    found.apart.push(name.clone());
+                }
+                apart_since.insert(name.clone(), since);
             }
             if expects(report, other) {
                 let was_unheard = inner.found.unheard.contains(&name);
@@ -86,8 +95,10 @@ impl Others {
                 differing_since.insert(difference, since);
             }
         }
+        found.untold = !found.unheard.is_empty() || !apart_since.is_empty();
         complain(&inner.found, &found);
         (inner.silent_since, inner.differing_since) = (silent_since, differing_since);
+        inner.apart_since = apart_since;
         inner.found.clone_from(&found);
         found
     }
@@ -207,7 +218,8 @@ mod tests {
         }
         assert_eq!(look(50_000, Some(true)), ["b:1 (b)"]);
         assert!(look(55_000, Some(false)).is_empty(), "it knows that it is cut off");
-        assert_eq!(others.found().apart, ["b:1 (b)"], "what it does is not told");
+        let found = others.found();
+        assert!(found.untold && found.apart.is_empty(), "what it does is not told, and it may be back in a moment");
         assert!(look(60_000, Some(true)).is_empty(), "it has only just come back");
         for now in (65_000..=80_000).step_by(5_000) {
             assert!(look(now, Some(true)).is_empty());
@@ -217,6 +229,22 @@ mod tests {
         others.heard("b");
         assert!(look(190_000, Some(true)).is_empty());
         assert!(look(300_000, Some(true)).is_empty(), "this node was frozen");
+    }
+
+    #[test]
+    fn who_does_not_reach_the_bus_for_long_is_named() {
+        let (others, own) = (Others::default(), node("a", 0, Some(true), 1));
+        for now in (0..=20_000).step_by(5_000) {
+            let found = look(&others, &own, node("b", now, None, 1), now);
+            assert!(found.untold && found.apart.is_empty());
+        }
+        assert_eq!(look(&others, &own, node("b", 25_000, None, 1), 25_000).apart, ["b:1 (b)"]);
+        assert_eq!(
+            disagreements(&[own.clone(), node("b", 0, None, 1)]),
+            ["b:1 (b) does not reach Redis, though others do"]
+        );
+        assert!(disagreements(&[node("a", 0, None, 1), node("b", 0, None, 1)]).is_empty(), "there is none");
+        assert_eq!(look(&others, &own, node("b", 30_000, Some(true), 1), 30_000), Found::default());
     }
 
     #[test]

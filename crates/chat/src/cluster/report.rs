@@ -107,7 +107,7 @@ pub async fn send(chat: &Chat) -> Result<()> {
     // About: one that was killed counts for a while yet.
     chat.db.set_nodes(alive.len().try_into().unwrap_or(1));
     let found = chat.others.look((&chat.node_id, &report), &alive, now);
-    chat.hub.set_untold(found.unheard.len(), found.apart.len());
+    chat.hub.set_untold(found.untold);
     Ok(())
 }
 
@@ -195,15 +195,15 @@ impl Chat {
 
     /// What the tails have done.
     pub fn tails(&self) -> Tails {
-        let counts = &self.hub.counts;
+        let (counts, found) = (&self.hub.counts, self.others.found());
         Tails {
             lags: self.hub.lags(),
             cursors: self.hub.cursors(),
             out_of_order: counts.out_of_order.load(Relaxed),
             unread: counts.unread.load(Relaxed),
-            unheard: counts.unheard.load(Relaxed),
-            apart: counts.apart.load(Relaxed),
-            differing: self.others.found().differing.len(),
+            unheard: found.unheard.len(),
+            apart: found.apart.len(),
+            differing: found.differing.len(),
             tokens_ahead: counts.tokens_ahead.load(Relaxed),
             gap_reads: (counts.gap_reads.load(Relaxed), counts.read.load(Relaxed)),
             polls: counts.polls.load(Relaxed),

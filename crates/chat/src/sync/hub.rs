@@ -6,7 +6,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -43,6 +43,8 @@ pub struct Hub {
     pub(crate) moved: Notify,
     /// When a node of another version last said something.
     unread: Mutex<Option<Instant>>,
+    /// What some nodes do is not told over the bus.
+    untold: AtomicBool,
     pub(crate) counts: Counts,
     pub(crate) rooms: Arc<Rooms>,
     sessions: Arc<sessions::Cache>,
@@ -73,10 +75,6 @@ pub struct Counts {
     pub looked: Mutex<Option<Instant>>,
     /// Messages of nodes of another version, which this one does not understand.
     pub unread: AtomicU64,
-    /// Nodes that reach the bus, as this one does, and are not heard there.
-    pub unheard: AtomicUsize,
-    /// Nodes that do not reach the bus, while this one does.
-    pub apart: AtomicUsize,
     /// Requests with a token of what the logs do not have.
     pub tokens_ahead: AtomicU64,
 }
@@ -96,6 +94,7 @@ impl Hub {
             behind: Notify::new(),
             moved: Notify::new(),
             unread: Mutex::default(),
+            untold: AtomicBool::new(false),
             counts: Counts::default(),
             rooms,
             sessions,
@@ -208,19 +207,17 @@ impl Hub {
         self.behind.notify_one();
     }
 
-    /// So many nodes are not heard over the bus, and so many do not reach it: what they do is not told.
-    pub(crate) fn set_untold(&self, unheard: usize, apart: usize) {
-        let before =
-            self.counts.unheard.swap(unheard, Ordering::Relaxed) + self.counts.apart.swap(apart, Ordering::Relaxed);
+    /// What some nodes do is not told over the bus.
+    pub(crate) fn set_untold(&self, untold: bool) {
         // From now on the heads are looked at more often, or less.
-        if (before == 0) != (unheard + apart == 0) {
+        if self.untold.swap(untold, Ordering::Relaxed) != untold {
             self.behind.notify_one();
         }
     }
 
-    /// Whether there are such nodes.
+    /// What was last said by [`Hub::set_untold`].
     pub(super) fn has_untold(&self) -> bool {
-        self.counts.unheard.load(Ordering::Relaxed) + self.counts.apart.load(Ordering::Relaxed) > 0
+        self.untold.load(Ordering::Relaxed)
     }
 
     /// Whether [`Hub::unread`] was called within so long.

@@ -170,9 +170,9 @@ async fn migrate(client: &Client, shards: u32, steps: &[&str], steps_readable_fr
         let mut sql = format!("begin; {}", dialect::postgres_migration(step));
         if index == 0 {
             // With the first step or not at all: nothing is left in a database that is no place for it.
-            sql += "create table store (id bigint not null primary key, schema bigint not null,
+            sql += "create table if not exists store (id bigint not null primary key, schema bigint not null,
                       readable_from bigint not null, database text not null);
-                    insert into store values (0, 0, 0, '');";
+                    insert into store values (0, 0, 0, '') on conflict do nothing;";
             let shards = if shards == 0 { SHARDS } else { shards };
             sql += &format!("insert into shard select n, 1, 0 from generate_series(0, {shards} - 1) n;");
         }

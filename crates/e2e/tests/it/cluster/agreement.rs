@@ -49,6 +49,7 @@ async fn a_node_whose_directory_is_not_the_stores_is_refused() {
     let alone = [e2e::SQLITE];
     let (code, _, error) = chatbook(&["serve", "--listen", "127.0.0.1:0", "--data", &path], &alone).await;
     assert_eq!((code, error.contains("belongs to a cluster")), (1, true), "{error}");
+    assert!(!other.path().join("chatbook.db").exists(), "a refused start leaves a store behind");
 }
 
 /// As a network file system does that is not mounted any more.
@@ -79,12 +80,34 @@ async fn files_that_are_away_are_neither_missed_nor_added_to() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_without_redis_is_named_and_read_in_time() {
     let redis = e2e::redis().await;
-    let nodes = Nodes::each(2, |n, settings| settings.redis.urls = [redis.clone()].into_iter().skip(n).collect()).await;
+    let nodes = Nodes::each(2, |n, settings| {
+        settings.redis.urls = [redis.clone()].into_iter().skip(n).collect();
+        settings.metrics.enabled = true;
+        settings.metrics.listen = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+    })
+    .await;
     let (alice, bob) = (nodes.at(0).register("alice").await, nodes.at(1).register("bob").await);
     let room = nodes.at(0).public_room(&alice, &[&bob]).await;
     // They look at each other every five seconds.
     tokio::time::sleep(Duration::from_secs(6)).await;
     assert_told_in_time([nodes.at(1), nodes.at(0)], [&bob, &alice], &room).await;
+    metric_becomes(nodes.at(0), "chatbook_cluster_apart_nodes 1").await;
+}
+
+/// As an orchestrator starts them, on a store that is new.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_of_a_new_store_may_start_at_once() {
+    for _ in 0..5 {
+        let (database, data) = (e2e::database().await, Arc::new(TempDir::new().expect("a directory")));
+        let start = || async {
+            let any = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+            Process::spawn_at(any, data.clone(), &[("CHATBOOK_POSTGRES__URL", database.as_str())]).await
+        };
+        let started = tokio::join!(start(), start(), start());
+        for started in [started.0, started.1, started.2] {
+            started.expect("it starts");
+        }
+    }
 }
 
 /// Whoever listens at the second node hears of what is said at the first in less than the second that passes between two
