@@ -1,4 +1,5 @@
 import { memo, useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
+import { flushSync } from "react-dom";
 import type { KeyboardEvent, ReactElement } from "react";
 import { useTranslation } from "react-i18next";
 import { Button } from "@/components/Button";
@@ -26,7 +27,10 @@ export default function EmojiPicker({ onPick }: { onPick: (emoji: string) => voi
   const [tone, setTone] = useState(skinTone);
   const [recent] = useState(recentEmoji);
   const body = useRef<HTMLDivElement>(null);
-  const wanted = useDeferredValue(query);
+  // Drawn a moment later than the letters, unless somebody is about to choose from it.
+  const [settled, setSettled] = useState("");
+  const deferred = useDeferredValue(query);
+  const wanted = settled === query ? query : deferred;
 
   useEffect(() => {
     let here = true;
@@ -58,13 +62,13 @@ export default function EmojiPicker({ onPick }: { onPick: (emoji: string) => voi
     onPick(char);
   };
   const keys = (event: KeyboardEvent<HTMLDivElement>): void => {
-    const cells = [...(body.current?.querySelectorAll<HTMLButtonElement>("[data-emoji]") ?? [])];
     const inSearch = event.target instanceof HTMLInputElement;
+    // What is drawn may still be the answer to fewer letters.
+    if (inSearch && (event.key === "Enter" || event.key === "ArrowDown")) flushSync(() => setSettled(query));
+    const cells = [...(body.current?.querySelectorAll<HTMLButtonElement>("[data-emoji]") ?? [])];
     if (inSearch && event.key === "Enter") {
       event.preventDefault();
-      // What is drawn may still be the answer to fewer letters.
-      const found = set && query.trim() !== "" ? searchEmoji(set, query, 1)[0] : undefined;
-      const char = query.trim() === "" ? cells[0]?.dataset["emoji"] : found && inTone(found, tone);
+      const char = cells[0]?.dataset["emoji"];
       return char === undefined ? undefined : pick(char);
     }
     const step = { ArrowDown: COLUMNS, ArrowUp: -COLUMNS, ArrowRight: 1, ArrowLeft: -1 }[event.key];
