@@ -1,12 +1,13 @@
 //! What nodes have to have in common: one directory, one Redis, the same settings. Where they do not, it is said.
 
 use std::{
+    net::SocketAddr,
     path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use e2e::{Process, Server, User, chatbook, json};
+use e2e::{Process, Server, Settings, User, chatbook, json};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -81,9 +82,10 @@ async fn files_that_are_away_are_neither_missed_nor_added_to() {
 async fn a_node_without_redis_is_named_and_read_in_time() {
     let redis = e2e::redis().await;
     let nodes = Nodes::each(2, |n, settings| {
-        settings.redis.urls = [redis.clone()].into_iter().skip(n).collect();
-        settings.metrics.enabled = true;
-        settings.metrics.listen = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+        if n == 0 {
+            settings.redis.urls = vec![redis.clone()];
+        }
+        serve_metrics(settings);
     })
     .await;
     let (alice, bob) = (nodes.at(0).register("alice").await, nodes.at(1).register("bob").await);
@@ -100,7 +102,7 @@ async fn nodes_of_a_new_store_may_start_at_once() {
     for _ in 0..5 {
         let (database, data) = (e2e::database().await, Arc::new(TempDir::new().expect("a directory")));
         let start = || async {
-            let any = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+            let any = SocketAddr::from(([127, 0, 0, 1], 0));
             Process::spawn_at(any, data.clone(), &[("CHATBOOK_POSTGRES__URL", database.as_str())]).await
         };
         let started = tokio::join!(start(), start(), start());
@@ -133,8 +135,7 @@ async fn nodes_at_two_redis_servers_say_so_and_deliver_in_time() {
     let (here, there) = (e2e::redis().await, services::Redis::start(&[]).await.expect("Redis starts"));
     let nodes = Nodes::each(2, |n, settings| {
         settings.redis.urls = vec![if n == 0 { here.clone() } else { there.url() }];
-        settings.metrics.enabled = true;
-        settings.metrics.listen = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+        serve_metrics(settings);
     })
     .await;
     let (alice, bob) = (nodes.at(0).register("alice").await, nodes.at(1).register("bob").await);
@@ -180,7 +181,7 @@ async fn nodes_that_start_at_once_under_two_names_do_not_both_run() {
             let (database, data) = (database.clone(), data.clone());
             async move {
                 let environment = [("CHATBOOK_POSTGRES__URL", database.as_str()), ("CHATBOOK_SERVER__NAME", name)];
-                let any = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+                let any = SocketAddr::from(([127, 0, 0, 1], 0));
                 Process::spawn_at(any, data, &environment).await
             }
         };
@@ -236,6 +237,11 @@ fn staged(dir: &Path) -> bool {
         dir if dir.is_dir() => staged(&dir),
         file => file.to_string_lossy().contains('#'),
     })
+}
+
+fn serve_metrics(settings: &mut Settings) {
+    settings.metrics.enabled = true;
+    settings.metrics.listen = SocketAddr::from(([127, 0, 0, 1], 0));
 }
 
 async fn metric_becomes(node: &Server, line: &str) {
